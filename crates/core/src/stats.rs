@@ -1,0 +1,49 @@
+//! What one sink counts: written by its outlet on the pipeline thread and by its task, read by anyone.
+
+use std::sync::atomic::AtomicU64;
+
+use crate::histogram::{Histogram, Quantiles};
+use crate::ledger::Ledger;
+use crate::packet::Receipt;
+
+/// What one sink counts. Each figure has one writer; anyone may read.
+#[derive(Default)]
+pub struct SinkStats {
+    /// The sink's side of the ledger.
+    pub ledger: Ledger,
+    /// Segments begun, by the outlet.
+    pub begun: AtomicU64,
+    /// Segments ended, aborted ones included, by the outlet.
+    pub ended: AtomicU64,
+    /// Segments aborted, by the outlet.
+    pub aborted: AtomicU64,
+    /// Onsets too short to become a segment, by the outlet.
+    pub misfires: AtomicU64,
+    /// Data packets delivered.
+    pub chunks: AtomicU64,
+    /// Messages written to the service.
+    pub messages: AtomicU64,
+    /// Bytes written to the service or file.
+    pub bytes: AtomicU64,
+    /// Connections opened.
+    pub connects: AtomicU64,
+    latency: [Histogram; 5],
+}
+
+impl SinkStats {
+    /// Latency by stage, in microseconds: total, capture, encode, queue, write. The stages of one
+    /// packet add up to its total.
+    pub fn latency(&self) -> [(&'static str, Quantiles); 5] {
+        let names = ["total", "capture", "encode", "queue", "write"];
+        std::array::from_fn(|i| (names[i], self.latency[i].read()))
+    }
+
+    pub(crate) fn record(&self, receipt: &Receipt, written: u64) {
+        let s = receipt.stamps;
+        let borders = [s.captured, s.taken, s.encoded, s.popped, written];
+        self.latency[0].record(written.saturating_sub(s.captured) / 1000);
+        for (stage, pair) in self.latency[1..].iter().zip(borders.windows(2)) {
+            stage.record(pair[1].saturating_sub(pair[0]) / 1000);
+        }
+    }
+}
