@@ -1,0 +1,115 @@
+//! The last frames of an edge, and which of them are silence in place of lost ones. Owned by an
+//! outlet; pipeline thread. Allocates when made, never after.
+
+use std::collections::VecDeque;
+
+/// A ring of frames with absolute positions.
+pub(crate) struct History {
+    frames: Box<[f32]>,
+    start: i64,
+    end: i64,
+    /// Ranges of frames the source lost, oldest first, not touching each other.
+    filled: VecDeque<(i64, i64)>,
+}
+
+impl History {
+    /// Room for `keep` frames besides a block of `block`.
+    pub fn new(keep: usize, block: usize) -> History {
+        let capacity = (keep + 2 * block).next_power_of_two();
+        History {
+            frames: vec![0.0; capacity].into(),
+            start: 0,
+            end: 0,
+            // At worst every second block was lost.
+            filled: VecDeque::with_capacity(capacity / block / 2 + 4),
+        }
+    }
+
+    /// One past the newest frame.
+    pub fn end(&self) -> i64 {
+        self.end
+    }
+
+    /// Frames that can be pushed before the oldest are overwritten.
+    pub fn room(&self) -> usize {
+        self.frames.len() - (self.end - self.start) as usize
+    }
+
+    /// Appends frames, which must fit [`History::room`].
+    pub fn push(&mut self, frames: &[f32], filled: bool) {
+        debug_assert!(frames.len() <= self.room());
+        let at = self.index(self.end);
+        let head = frames.len().min(self.frames.len() - at);
+        self.frames[at..at + head].copy_from_slice(&frames[..head]);
+        self.frames[..frames.len() - head].copy_from_slice(&frames[head..]);
+        let end = self.end + frames.len() as i64;
+        if filled && !frames.is_empty() {
+            match self.filled.back_mut() {
+                Some(last) if last.1 == self.end => last.1 = end,
+                _ => self.filled.push_back((self.end, end)),
+            }
+        }
+        self.end = end;
+    }
+
+    /// Forgets what lies before `position`.
+    pub fn forget(&mut self, position: i64) {
+        self.start = self.start.max(position.min(self.end));
+        while self.filled.front().is_some_and(|range| range.1 <= self.start) {
+            self.filled.pop_front();
+        }
+    }
+
+    /// The frames `from..to`, in one or two pieces. Both ends must lie in the history.
+    pub fn get(&self, from: i64, to: i64) -> (&[f32], &[f32]) {
+        debug_assert!(self.start <= from && from <= to && to <= self.end);
+        let (at, n) = (self.index(from), (to - from) as usize);
+        let head = n.min(self.frames.len() - at);
+        (&self.frames[at..at + head], &self.frames[..n - head])
+    }
+
+    /// How many of the frames `from..to` were really captured.
+    pub fn real(&self, from: i64, to: i64) -> u64 {
+        let lost: i64 = self.filled.iter().map(|range| (range.1.min(to) - range.0.max(from)).max(0)).sum();
+        (to - from - lost).max(0) as u64
+    }
+
+    fn index(&self, position: i64) -> usize {
+        position as usize & (self.frames.len() - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_back_by_position_across_the_wrap() {
+        let mut history = History::new(10, 4);
+        let mut next = 0.0_f32;
+        for _ in 0..50 {
+            let block: Vec<f32> = (0..4).map(|i| next + i as f32).collect();
+            next += 4.0;
+            let end = history.end();
+            history.forget(end - 10);
+            history.push(&block, false);
+            let from = (end - 6).max(0);
+            let (a, b) = history.get(from, history.end());
+            let got: Vec<f32> = a.iter().chain(b).copied().collect();
+            let want: Vec<f32> = (from..history.end()).map(|i| i as f32).collect();
+            assert_eq!(got, want);
+        }
+    }
+
+    #[test]
+    fn lost_frames_are_not_counted_as_real() {
+        let mut history = History::new(100, 4);
+        for (i, filled) in [false, true, true, false, true].into_iter().enumerate() {
+            history.push(&[i as f32; 4], filled);
+        }
+        assert_eq!(history.real(0, 20), 8);
+        assert_eq!(history.real(2, 6), 2);
+        history.forget(12);
+        assert_eq!(history.real(12, 20), 4);
+    }
+}

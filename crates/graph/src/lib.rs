@@ -1,0 +1,32 @@
+//! The shape of a run: a configuration becomes a checked tree, and the tree a [`Schedule`] that runs
+//! one block. This crate starts no thread.
+//!
+//! | where | what |
+//! |---|---|
+//! | [`config`] | the configuration as written, and its problems with line and column |
+//! | [`plan`] | the tree it describes, checked, with the format of every edge |
+//! | [`turn`] | the `turn` keys |
+//! | [`schedule`] | the tree, ready to run |
+//! | [`outlet`] | a leaf: segmenter → chunker → encoder → a sink's queue |
+//! | [`segmenter`] | from where to where |
+//! | [`chunker`] | in which pieces |
+//! | [`signal`] | what the pipeline thread tells |
+
+pub mod chunker;
+pub mod config;
+mod history;
+pub mod outlet;
+pub mod plan;
+pub mod schedule;
+pub mod segmenter;
+pub mod signal;
+pub mod turn;
+
+pub use chunker::Pieces;
+pub use config::Config;
+pub use outlet::{Outlet, OutletParts};
+pub use plan::{Graph, Plan};
+pub use schedule::{Schedule, Step, StepStats};
+pub use segmenter::Segmenter;
+pub use signal::{Failed, Signal, SignalReader, Signals, signals};
+pub use turn::Turn;

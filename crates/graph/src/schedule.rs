@@ -1,0 +1,309 @@
+//! The checked tree, ready to run: one block in, one block along every edge, every 10 ms. Pipeline
+//! thread; [`Schedule::run`] is a plain function, the same for the live engine, for runs faster than
+//! real time, and for tests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use glottis_core::{Block, Fault, MarkKind, Node, Rate, clock};
+
+use crate::outlet::Outlet;
+use crate::signal::{Failed, Signal, Signals};
+
+/// Voice that goes on within this time had not ended.
+const HUSH_MS: u64 = 300;
+
+/// Blocks over which a level is measured.
+const LEVEL_BLOCKS: u32 = 10;
+
+/// A node of the tree, and what it costs. Its times have one writer; anyone may read.
+pub struct Step {
+    node: Box<dyn Node>,
+    input: usize,
+    rate: Rate,
+    latency: u32,
+    bypassed: bool,
+    hearing: Hearing,
+    stats: Arc<StepStats>,
+}
+
+/// What a node has cost so far.
+#[derive(Default, Debug)]
+pub struct StepStats {
+    /// Blocks processed.
+    pub blocks: AtomicU64,
+    /// Time spent, in nanoseconds.
+    pub total_ns: AtomicU64,
+    /// The longest block, in nanoseconds.
+    pub max_ns: AtomicU64,
+    /// Blocks on which it failed.
+    pub faults: AtomicU64,
+}
+
+impl Step {
+    /// A prepared node fed by edge `input`, whose output has `rate`.
+    pub fn new(node: Box<dyn Node>, input: usize, rate: Rate) -> Step {
+        let latency = node.latency();
+        Step { node, input, rate, latency, bypassed: false, hearing: Hearing::default(), stats: Arc::default() }
+    }
+
+    fn run(&mut self, index: usize, input: &Block, output: &mut Block, signals: &mut Signals) -> Result<(), Fault> {
+        output.follow(input, self.rate, self.latency);
+        if self.bypassed {
+            output.samples_mut().copy_from_slice(input.samples());
+            return Ok(());
+        }
+        let started = clock::now();
+        let result = self.node.process(input, output);
+        let took = clock::now().saturating_sub(started);
+        self.stats.blocks.fetch_add(1, Relaxed);
+        self.stats.total_ns.fetch_add(took, Relaxed);
+        self.stats.max_ns.fetch_max(took, Relaxed);
+        let Err(fault) = result else { return Ok(()) };
+        self.stats.faults.fetch_add(1, Relaxed);
+        signals.put(Signal::Fault { component: Failed::Node(index as u16), code: fault.code });
+        if input.rate() != self.rate {
+            return Err(fault);
+        }
+        // Half a block of output is worse than none of the effect.
+        self.bypassed = true;
+        output.follow(input, self.rate, self.latency);
+        output.samples_mut().copy_from_slice(input.samples());
+        Ok(())
+    }
+}
+
+/// Turns a detector's raw marks into events for people: a pause between words is no end of speech.
+#[derive(Default)]
+struct Hearing {
+    speaking: bool,
+    ended: Option<(i64, f32)>,
+}
+
+impl Hearing {
+    fn hear(&mut self, block: &Block, new: usize, source: Rate, signals: &mut Signals) {
+        let rate = block.rate();
+        let at = |at: i64| rate.convert(at, source).max(0);
+        for mark in &block.marks()[new.min(block.marks().len())..] {
+            match mark.kind {
+                MarkKind::SpeechStart { probability } => {
+                    self.end_before(mark.at, rate, source, signals);
+                    self.ended = None;
+                    if !std::mem::replace(&mut self.speaking, true) {
+                        signals.put(Signal::SpeechStart { at: at(mark.at), probability });
+                    }
+                }
+                MarkKind::SpeechEnd { probability } => {
+                    self.ended = Some((mark.at, probability));
+                    signals.put(Signal::MaybeEnd { at: at(mark.at), probability });
+                }
+                MarkKind::Gap { .. } => {}
+            }
+        }
+        self.end_before(block.end(), rate, source, signals);
+    }
+
+    fn end_before(&mut self, position: i64, rate: Rate, source: Rate, signals: &mut Signals) {
+        if let Some((ended, probability)) = self.ended
+            && position - ended >= rate.frames_in_ms(HUSH_MS) as i64
+        {
+            self.ended = None;
+            self.speaking = false;
+            signals.put(Signal::SpeechEnd { at: rate.convert(ended, source).max(0), probability });
+        }
+    }
+}
+
+#[derive(Default)]
+struct Meter {
+    blocks: u32,
+    squares: f64,
+    peak: f32,
+    at: i64,
+}
+
+impl Meter {
+    fn measure(&mut self, block: &Block, signals: &mut Signals) {
+        if self.blocks == 0 {
+            self.at = block.at;
+        }
+        // Eight sums side by side, so that the loop vectorises.
+        let mut sums = [0.0_f32; 8];
+        let mut peaks = [0.0_f32; 8];
+        let (eights, rest) = block.samples().as_chunks::<8>();
+        for eight in eights {
+            for ((sum, peak), x) in sums.iter_mut().zip(&mut peaks).zip(eight) {
+                *sum += x * x;
+                *peak = peak.max(x.abs());
+            }
+        }
+        self.squares += f64::from(sums.iter().sum::<f32>()) + rest.iter().map(|&x| f64::from(x * x)).sum::<f64>();
+        self.peak = peaks.iter().chain(rest).fold(self.peak, |a, &b| a.max(b.abs()));
+        self.blocks += 1;
+        if self.blocks == LEVEL_BLOCKS {
+            let frames = f64::from(LEVEL_BLOCKS) * block.samples().len() as f64;
+            let rms = (self.squares / frames).sqrt() as f32;
+            signals.put(Signal::Level { at: self.at.max(0), rms, peak: self.peak });
+            *self = Meter::default();
+        }
+    }
+}
+
+/// The graph, in the order it runs. Edge 0 is the source's; node `i` writes edge `i + 1`.
+pub struct Schedule {
+    edges: Box<[Block]>,
+    steps: Box<[Step]>,
+    outlets: Box<[(usize, Outlet)]>,
+    rates: Box<[Rate]>,
+    meter: Meter,
+    next: i64,
+}
+
+impl Schedule {
+    /// A schedule for a source of rate `source`. Each step's input is the source (0) or an earlier
+    /// step (its index plus one); so is each outlet's.
+    pub fn new(source: Rate, steps: Vec<Step>, outlets: Vec<(usize, Outlet)>) -> Schedule {
+        let rates: Box<[Rate]> = std::iter::once(source).chain(steps.iter().map(|s| s.rate)).collect();
+        Schedule {
+            edges: rates.iter().map(|&rate| Block::new(rate)).collect(),
+            steps: steps.into(),
+            outlets: outlets.into(),
+            rates,
+            meter: Meter::default(),
+            next: 0,
+        }
+    }
+
+    /// Runs one block of the source through the tree. What the source lost before it, as its
+    /// position shows, goes through first as silence, so that time stays contiguous.
+    ///
+    /// `taken` is when the pipeline took the block, in [`clock`] nanoseconds. Real-time safe, unless
+    /// the schedule was built for a source that can wait: then it waits for room in full queues.
+    ///
+    /// # Errors
+    /// A node that changes the rate failed, so that nothing can stand in for it.
+    pub fn run(&mut self, block: &Block, taken: u64, signals: &mut Signals) -> Result<(), Fault> {
+        self.fill_hole(block.at, block.captured, taken, signals)?;
+        let whole = usize::from(block.valid) >= block.samples().len();
+        let total = if whole { i64::MAX } else { block.at + i64::from(block.valid) };
+        self.run_one(block, total, taken, signals)
+    }
+
+    /// Silence for the frames missing before `at`, captured at `captured`.
+    fn fill_hole(&mut self, at: i64, captured: u64, taken: u64, signals: &mut Signals) -> Result<(), Fault> {
+        let missing = at - self.next;
+        if missing <= 0 {
+            return Ok(());
+        }
+        let size = self.rates[0].block() as i64;
+        signals.put(Signal::Gap { at: self.next, frames: missing as u64 });
+        let mut silence = Block::new(self.rates[0]);
+        silence.filled = true;
+        // One mark carries the whole hole; a block has room for it.
+        let _ = silence.mark(glottis_core::Mark {
+            at: self.next,
+            kind: MarkKind::Gap { frames: u32::try_from(missing).unwrap_or(u32::MAX) },
+        });
+        while self.next < at {
+            silence.at = self.next;
+            silence.captured = captured.saturating_sub(self.rates[0].ns((at - self.next) as u64));
+            let total = if self.next + size <= at { i64::MAX } else { at };
+            self.run_one(&silence, total, taken, signals)?;
+            silence.clear_marks();
+        }
+        Ok(())
+    }
+
+    fn run_one(&mut self, block: &Block, total: i64, taken: u64, signals: &mut Signals) -> Result<(), Fault> {
+        self.next = block.end();
+        self.edges[0] = *block;
+        self.meter.measure(block, signals);
+        for (i, step) in self.steps.iter_mut().enumerate() {
+            let (before, after) = self.edges.split_at_mut(i + 1);
+            let (input, output) = (&before[step.input], &mut after[0]);
+            step.run(i, input, output, signals)?;
+            step.hearing.hear(output, input.marks().len(), self.rates[0], signals);
+        }
+        for (edge, outlet) in &mut self.outlets {
+            let limit = if total == i64::MAX { i64::MAX } else { self.rates[0].convert(total, self.rates[*edge]) };
+            outlet.take(&self.edges[*edge], limit, taken, signals);
+        }
+        Ok(())
+    }
+
+    /// Ends the stream after `total` frames of the source. Silence goes through until the nodes with
+    /// delay have let go of everything; then every segment ends and every queue is closed.
+    ///
+    /// # Errors
+    /// As for [`Schedule::run`]; the queues are closed all the same.
+    pub fn finish(&mut self, total: u64, signals: &mut Signals) -> Result<(), Fault> {
+        let result = self.drain(total as i64, signals);
+        for (_, outlet) in &mut self.outlets {
+            outlet.stop(signals);
+        }
+        result
+    }
+
+    fn drain(&mut self, total: i64, signals: &mut Signals) -> Result<(), Fault> {
+        let taken = clock::now();
+        // The last block may have found the capture ring full.
+        self.fill_hole(total, taken, taken, signals)?;
+        let mut silence = Block::new(self.rates[0]);
+        // A second of delay is more than any node has: a node that claims more ends here.
+        for _ in 0..100 {
+            if self.outlets.iter().all(|(edge, o)| o.captured() >= self.rates[0].convert(total, self.rates[*edge])) {
+                break;
+            }
+            silence.at = self.next;
+            silence.captured = taken;
+            self.run_one(&silence, total, taken, signals)?;
+        }
+        Ok(())
+    }
+
+    /// Stops at once: segments in progress are given up and every queue is closed.
+    pub fn halt(&mut self, signals: &mut Signals) {
+        for (_, outlet) in &mut self.outlets {
+            outlet.halt(signals);
+        }
+    }
+
+    /// Wakes the sinks that have something to do: the pipeline thread's only system call, after its
+    /// work.
+    pub fn wake(&mut self) {
+        for (_, outlet) in &mut self.outlets {
+            outlet.wake();
+        }
+    }
+
+    /// What each node has cost so far, in the order they run.
+    pub fn stats(&self) -> Vec<Arc<StepStats>> {
+        self.steps.iter().map(|step| step.stats.clone()).collect()
+    }
+
+    /// The outlet of sink `index`.
+    pub fn outlet(&mut self, index: usize) -> Option<&mut Outlet> {
+        self.outlets.get_mut(index).map(|(_, outlet)| outlet)
+    }
+
+    /// All outlets.
+    pub fn outlets(&mut self) -> impl Iterator<Item = &mut Outlet> {
+        self.outlets.iter_mut().map(|(_, outlet)| outlet)
+    }
+
+    /// Sets a live parameter of node `index`. False if the node has no such parameter.
+    pub fn set(&mut self, index: usize, param: &'static str, value: f64) -> bool {
+        self.steps.get_mut(index).is_some_and(|step| step.node.set(param, value).is_ok())
+    }
+
+    /// Takes node `index` out of the way, or back in. False if its output has another rate than its
+    /// input.
+    pub fn bypass(&mut self, index: usize, on: bool) -> bool {
+        let Some(step) = self.steps.get_mut(index) else { return false };
+        if self.rates[step.input] != step.rate {
+            return false;
+        }
+        step.bypassed = on;
+        true
+    }
+}
