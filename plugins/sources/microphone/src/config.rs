@@ -1,0 +1,74 @@
+//! The keys of the `microphone` source. Control thread only.
+
+use std::time::Duration;
+
+use cpal::HostId;
+use glottis_core::Problem;
+use glottis_core::feed::Channel;
+use glottis_core::param::{Kind, Param, Settings};
+use glottis_source_door::keys;
+
+use crate::find;
+
+/// What the source is, in one sentence.
+pub const DOC: &str = "a capture device: the default one, or by id, name or part of a name";
+
+/// The keys.
+pub const PARAMS: &[Param] = &[
+    Param::new("device", Kind::TextOrList, "\"default\", an id, a name, part of a name, or a list to try in turn")
+        .default("\"default\""),
+    keys::CHANNEL,
+    Param::new(
+        "host",
+        Kind::Choice(&["auto", "alsa", "pulseaudio", "coreaudio", "wasapi"]),
+        "the system's sound interface; \"auto\" tries ALSA, then PulseAudio on Linux",
+    )
+    .default("\"auto\""),
+    Param::new(
+        "buffer",
+        Kind::ChoiceOrDuration(&["auto"], 1, 2000),
+        "how much sound to ask for at a time; devices may give more or less",
+    )
+    .default("\"auto\""),
+];
+
+/// The values.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub devices: Vec<String>,
+    pub channel: Channel,
+    /// In the order to try them.
+    pub hosts: Vec<HostId>,
+    /// `None`: what suits the host.
+    pub buffer: Option<Duration>,
+}
+
+impl Config {
+    /// The values.
+    ///
+    /// # Errors
+    /// A host that this system does not have.
+    pub fn new(settings: &Settings) -> Result<Config, Vec<Problem>> {
+        let all = find::hosts();
+        let hosts = match settings.text("host") {
+            "auto" => all,
+            name => match all.iter().find(|host| host.name().eq_ignore_ascii_case(name)) {
+                Some(host) => vec![*host],
+                None => return Err(vec![unknown_host(settings, name, &all)]),
+            },
+        };
+        Ok(Config {
+            devices: settings.list("device"),
+            channel: keys::channel(settings),
+            hosts,
+            buffer: settings.opt_duration("buffer"),
+        })
+    }
+}
+
+fn unknown_host(settings: &Settings, name: &str, all: &[HostId]) -> Problem {
+    let names: Vec<String> = all.iter().map(|host| host.name().to_lowercase()).collect();
+    settings
+        .problem("host", format!("this system has no sound interface \"{name}\""))
+        .help(format!("one of: auto, {}", names.join(", ")))
+}
