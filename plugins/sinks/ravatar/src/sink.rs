@@ -1,0 +1,245 @@
+//! The sink itself: one run after the other, and what is kept between them. Owned by the sink's task
+//! on the async runtime.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use glottis_core::event::Session;
+use glottis_core::inlet::{Inlet, Link};
+use glottis_core::sink::{BoxFuture, Edge, Overflow, Wants};
+use glottis_core::{Cause, Packet, Place, Problem, Sink, SinkError, TurnMode};
+use rustls::ClientConfig;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::config::Config;
+use crate::facts::{Choice, Facts};
+use crate::rest::Rest;
+use crate::secret::{Secret, Veil};
+use crate::socket::{Lost, Socket};
+use crate::stream::Stream;
+use crate::tail::Tail;
+
+/// Frames of a chunk, and the rate: what the service takes.
+const CHUNK: u32 = 4096;
+const RATE: u32 = 16_000;
+
+/// Waits before the attempts to reconnect; after the last of them the sink gives up.
+const WAITS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
+
+/// A connection that held for so long was a good one: the attempts are counted anew.
+const GOOD: Duration = Duration::from_secs(10);
+
+/// A RAVATAR avatar.
+pub(crate) struct Ravatar {
+    pub(crate) config: Config,
+    pub(crate) edge: Option<Edge>,
+    pub(crate) veil: Veil,
+    /// Made at the first run.
+    pub(crate) service: Option<Service>,
+    /// What the service told, and with which token.
+    pub(crate) facts: Option<(u64, Facts)>,
+    pub(crate) live: Option<Live>,
+    pub(crate) turn: TurnMode,
+    pub(crate) tail: Tail,
+    pub(crate) unsent: Option<Packet>,
+    /// Failures in a row.
+    pub(crate) failures: usize,
+    /// Whether the sink has been open.
+    pub(crate) opened: bool,
+    /// Whether nothing more shall be tried.
+    pub(crate) over: bool,
+    pub(crate) runs: u32,
+}
+
+/// The way to the service.
+pub(crate) struct Service {
+    pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) rest: Rest,
+}
+
+/// The live session. It outlives connections.
+pub(crate) struct Live {
+    pub(crate) license: String,
+    pub(crate) streaming_url: Option<Secret>,
+    pub(crate) choice: Choice,
+}
+
+impl Live {
+    /// What anyone may know of it.
+    pub(crate) fn public(&self) -> Session {
+        Session {
+            live: true,
+            license_id: Some(self.license.clone()),
+            has_streaming_url: self.streaming_url.is_some(),
+            streaming_url: None,
+        }
+    }
+}
+
+/// How a session ended.
+pub(crate) enum End {
+    /// All was delivered.
+    Finished,
+    /// A halt was asked for.
+    Halted,
+    /// The connection was lost, or there was none; with what the socket said.
+    Lost(Box<SinkError>, Option<Lost>),
+    /// The token was refused after the socket was open.
+    Rejected(Lost),
+    /// Nothing will help; the live session is to be ended.
+    Failed(Box<SinkError>),
+    /// Nothing will help; the live session is gone already, or can no longer be ended.
+    Over(Box<SinkError>),
+}
+
+impl End {
+    pub(crate) fn failed(error: SinkError) -> End {
+        End::Failed(Box::new(error))
+    }
+
+    pub(crate) fn over(error: SinkError) -> End {
+        End::Over(Box::new(error))
+    }
+
+    /// Why a chunk that was not sent by then is lost.
+    pub(crate) fn cause(&self) -> Cause {
+        match self {
+            End::Finished | End::Halted => Cause::Stopped,
+            End::Lost(..) | End::Rejected(_) => Cause::Disconnected,
+            End::Failed(_) | End::Over(_) => Cause::GaveUp,
+        }
+    }
+}
+
+impl Ravatar {
+    pub(crate) fn new(config: Config) -> Ravatar {
+        Ravatar {
+            tail: Tail::new(0, CHUNK, false),
+            config,
+            edge: None,
+            veil: Veil::default(),
+            service: None,
+            facts: None,
+            live: None,
+            turn: TurnMode::Auto,
+            unsent: None,
+            failures: 0,
+            opened: false,
+            over: false,
+            runs: 0,
+        }
+    }
+
+    /// One run. A token that the open socket refuses is replaced once, at once.
+    async fn serve(&mut self, inlet: &mut Inlet) -> Result<(), SinkError> {
+        self.runs += 1;
+        let mut rejected = false;
+        loop {
+            let (end, socket) = self.session(inlet).await;
+            if socket.as_ref().is_some_and(|socket| socket.uptime() >= GOOD) {
+                self.failures = 0;
+            }
+            let end = match end {
+                End::Rejected(lost) if !rejected => {
+                    rejected = true;
+                    if self.opened {
+                        inlet.set_link(Link::Down);
+                    }
+                    self.disconnected(inlet, Some(&lost), socket).await;
+                    match self.renew(inlet).await {
+                        Ok(()) => continue,
+                        Err(end) => return self.part(inlet, end, None).await,
+                    }
+                }
+                end => end,
+            };
+            return self.part(inlet, end, socket).await;
+        }
+    }
+
+    /// From nothing to the end of a connection.
+    async fn session(&mut self, inlet: &mut Inlet) -> (End, Option<Socket>) {
+        if inlet.is_halted() {
+            return (End::Halted, None);
+        }
+        if self.runs > 1 && self.unsent.is_none() && inlet.is_finished() {
+            return (End::Finished, None);
+        }
+        let mut socket = match self.connect(inlet).await {
+            Ok(socket) => socket,
+            Err(end) => return (end, None),
+        };
+        let mut early = VecDeque::new();
+        let end = match self.start(inlet, &mut socket, &mut early).await {
+            Ok(()) => self.stream(inlet, &mut socket, early).await,
+            Err(end) => end,
+        };
+        (end, Some(socket))
+    }
+
+    async fn stream(&mut self, inlet: &mut Inlet, socket: &mut Socket, early: VecDeque<Utf8Bytes>) -> End {
+        let Ravatar { config, edge, veil, service, live, tail, unsent, opened, .. } = self;
+        let (Some(edge), Some(service), Some(live)) = (*edge, service, live) else { return End::Finished };
+        let again = std::mem::replace(opened, true);
+        if again && !edge.waits {
+            inlet.discard(Cause::Disconnected);
+        }
+        inlet.open();
+        inlet.emit(glottis_core::SinkEvent::State("open"));
+        let stream = Stream { inlet, socket, rest: &service.rest, config, live, veil, edge, tail, unsent, again };
+        stream.run(early).await
+    }
+}
+
+impl Sink for Ravatar {
+    fn wants(&self) -> Wants {
+        Wants {
+            encoder: "pcm16",
+            chunk_frames: CHUNK,
+            pad: true,
+            turn: TurnMode::Auto,
+            overflow: Overflow::Shed,
+            ..Wants::default()
+        }
+    }
+
+    fn prepare(&mut self, edge: &Edge) -> Result<(), Problem> {
+        if edge.rate.hz() != RATE {
+            let message = format!("RAVATAR takes audio at {RATE} Hz, and this is {}", edge.rate);
+            let help = format!("insert a [[node]] with type = \"resample\" and rate = {RATE} before it");
+            return Err(Problem::new(Place::None, "", message).help(help));
+        }
+        if (edge.chunk_frames != CHUNK || !edge.pad) && !self.config.allow_nonstandard {
+            let filled = if edge.pad { "padded" } else { "not padded" };
+            let message = format!("RAVATAR takes chunks of {CHUNK} padded frames, not {} {filled}", edge.chunk_frames);
+            let help = format!(
+                "leave chunk out, write chunk = {{ frames = {CHUNK}, flush = \"pad\" }}, or set allow_nonstandard = true"
+            );
+            return Err(Problem::new(Place::None, "", message).help(help));
+        }
+        let trailing = edge.rate.frames_in_ms(self.config.trailing.as_millis() as u64);
+        self.tail = Tail::new(trailing, edge.chunk_frames, edge.turn != TurnMode::Always);
+        self.turn = edge.turn;
+        self.edge = Some(*edge);
+        Ok(())
+    }
+
+    fn run<'a>(&'a mut self, inlet: &'a mut Inlet) -> BoxFuture<'a, Result<(), SinkError>> {
+        Box::pin(self.serve(inlet))
+    }
+
+    fn leave<'a>(&'a mut self, inlet: &'a mut Inlet) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            self.drop_unsent(inlet, Cause::Stopped);
+            self.end_live(inlet, crate::farewell::HASTE).await;
+        })
+    }
+
+    /// Counted here and not by `attempt`: a connection that breaks right after it was opened shall
+    /// not start the count anew.
+    fn backoff(&self, attempt: u32, _opened: bool) -> Option<Duration> {
+        let failures = if self.failures == 0 { attempt as usize } else { self.failures };
+        if self.over { None } else { WAITS.get(failures.checked_sub(1)?).copied() }
+    }
+}

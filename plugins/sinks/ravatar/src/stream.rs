@@ -1,0 +1,323 @@
+//! The loop while the live session is up: audio and texts out, answers in, and every time limit, all
+//! at once. A service that does not read stops only the writing. Owned by the sink's task.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::time::Duration;
+
+use glottis_core::inlet::Item;
+use glottis_core::sink::{Edge, SinkCommand};
+use glottis_core::{Inlet, Packet, SinkError};
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::config::Config;
+use crate::envelope::{Envelope, Identity};
+use crate::pace::Pace;
+use crate::rest::Rest;
+use crate::secret::Veil;
+use crate::sink::{End, Live};
+use crate::socket::{Heard, Lost, Socket};
+use crate::tail::Tail;
+use crate::trouble;
+
+mod command;
+mod hear;
+mod write;
+
+/// Packets of a live source that may wait while a write is stuck; beyond, the oldest are dropped.
+const WAITING: usize = 4;
+
+/// A write that takes so long is stuck. Shorter, and bursts only wait their turn.
+const SLOW: Duration = Duration::from_millis(500);
+
+/// Texts that may wait; beyond, new ones are refused.
+const TEXTS: usize = 8;
+
+/// How long the service is given to read what was written last.
+const ARRIVAL: Duration = Duration::from_secs(1);
+
+/// What a message on its way out is.
+enum Writing {
+    Packet(Packet),
+    Zeros,
+    Text(SinkCommand),
+}
+
+/// Everything the loop needs.
+pub(crate) struct Stream<'a> {
+    pub(crate) inlet: &'a mut Inlet,
+    pub(crate) socket: &'a mut Socket,
+    pub(crate) rest: &'a Rest,
+    pub(crate) config: &'a Config,
+    pub(crate) live: &'a Live,
+    pub(crate) veil: &'a Veil,
+    pub(crate) edge: Edge,
+    pub(crate) tail: &'a mut Tail,
+    /// A chunk that an earlier connection did not take.
+    pub(crate) unsent: &'a mut Option<Packet>,
+    /// Whether there was an earlier connection.
+    pub(crate) again: bool,
+}
+
+/// The loop's own state.
+struct Work<'a> {
+    with: Stream<'a>,
+    envelope: Envelope,
+    zeros: Vec<u8>,
+    pace: Pace,
+    writing: Option<(Writing, usize)>,
+    texts: VecDeque<SinkCommand>,
+    /// Turns without an answer.
+    owed: u32,
+    /// Whether the segment in progress has sent any audio.
+    spoken: bool,
+    /// Whether the turn of the segment before goes on in this one.
+    goes_on: bool,
+    /// Whether the audio at hand may still be from before the reconnect.
+    stale: bool,
+    closed: bool,
+    linger: Option<Instant>,
+    arrival: Arrival,
+    /// `Connection timeout` notices in a row.
+    timeouts: u32,
+}
+
+/// Whether the service has read what was written last. The end of the session goes another way than
+/// the audio, and would overtake it.
+#[derive(Clone, Copy, PartialEq)]
+enum Arrival {
+    /// Nothing was written since it was last known.
+    Known,
+    /// It must be asked.
+    Unknown,
+    /// It was asked, and is waited for until then.
+    Asked(Instant),
+}
+
+enum Step {
+    Item(Item),
+    /// More waits than may.
+    Crowded,
+    Heard(Heard),
+    Tick,
+}
+
+impl<'a> Stream<'a> {
+    /// Runs until the end of the run, of the session or of the connection. `early`: messages that
+    /// came while the session was being started.
+    pub(crate) async fn run(self, early: VecDeque<Utf8Bytes>) -> End {
+        let (rate, live) = (self.edge.rate, self.live);
+        let identity = Identity {
+            avatar: &live.choice.avatar,
+            user: self.rest.user_id(),
+            language: &live.choice.language,
+            source: &self.config.source_name,
+            license: &live.license,
+            session: live.choice.session.as_ref().map(|session| session.reveal()),
+        };
+        let envelope = Envelope::new(&identity);
+        let zeros = vec![0; self.edge.chunk_frames as usize * 2];
+        let longest = envelope.pcm_len(zeros.len());
+        if longest > self.config.max_message {
+            let message = format!("a chunk makes a message of {longest} bytes, more than max_message");
+            return End::failed(trouble::misfit("stream", message, "raise max_message or use smaller chunks"));
+        }
+        tracing::debug!(rate = rate.hz(), message_bytes = longest, "the live session is up");
+        let work = Work {
+            pace: Pace::new(self.config.pace_limit),
+            stale: self.again && !self.edge.waits,
+            with: self,
+            envelope,
+            zeros,
+            writing: None,
+            texts: VecDeque::new(),
+            owed: 0,
+            spoken: false,
+            goes_on: false,
+            closed: false,
+            linger: None,
+            arrival: Arrival::Known,
+            timeouts: 0,
+        };
+        work.run(early).await
+    }
+}
+
+impl Work<'_> {
+    async fn run(mut self, early: VecDeque<Utf8Bytes>) -> End {
+        let mut end = early.iter().find_map(|text| self.hear(text.as_str()));
+        while end.is_none() {
+            end = self.step().await;
+        }
+        let end = end.unwrap_or(End::Finished);
+        self.settle(&end);
+        end
+    }
+
+    async fn step(&mut self) -> Option<End> {
+        if let Err(lost) = self.write_next() {
+            return Some(self.lost(lost));
+        }
+        if self.is_done() {
+            match self.has_arrived() {
+                Ok(true) => return Some(End::Finished),
+                Ok(false) => {}
+                Err(lost) => return Some(self.lost(lost)),
+            }
+        }
+        let take = self.can_take();
+        let most = self.is_stuck().then_some(WAITING);
+        let timer = self.timer();
+        let step = tokio::select! {
+            biased;
+            step = next_item(self.with.inlet, take, most) => step,
+            heard = self.with.socket.next() => Step::Heard(heard),
+            () = until(timer) => Step::Tick,
+        };
+        match step {
+            Step::Item(item) => self.item(item),
+            Step::Crowded => {
+                self.shed();
+                None
+            }
+            Step::Heard(Heard::Text(text)) => self.hear(text.as_str()),
+            Step::Heard(Heard::Odd) => {
+                tracing::debug!("a binary message was ignored");
+                None
+            }
+            Step::Heard(Heard::Flushed) => {
+                self.written();
+                None
+            }
+            Step::Heard(Heard::Arrived) => {
+                self.arrival = Arrival::Known;
+                None
+            }
+            Step::Heard(Heard::Lost(lost)) => Some(self.lost(lost)),
+            Step::Tick => self.with.socket.tick().err().map(|lost| self.lost(lost)),
+        }
+    }
+
+    fn item(&mut self, item: Item) -> Option<End> {
+        match item {
+            Item::Halt => Some(End::Halted),
+            Item::Command(command) => {
+                self.command(command);
+                None
+            }
+            Item::Packet(packet) => self.packet(packet).err().map(|lost| self.lost(lost)),
+            Item::Closed => {
+                self.closed = true;
+                None
+            }
+        }
+    }
+
+    /// Whether the next packet can be written at once: what cannot be written stays in the queue.
+    fn can_take(&self) -> bool {
+        let idle = self.writing.is_none() && !self.has_waiting();
+        idle && !self.closed && self.pace.wait_until().is_none()
+    }
+
+    /// Whether something comes before the next packet.
+    fn has_waiting(&self) -> bool {
+        !self.texts.is_empty() || self.with.unsent.is_some() || self.with.tail.is_due()
+    }
+
+    /// Whether audio of a live source piles up behind a write.
+    fn is_stuck(&self) -> bool {
+        !self.with.edge.waits && self.with.socket.flushing().is_some_and(|since| since.elapsed() >= SLOW)
+    }
+
+    /// When something is due even if nothing happens.
+    fn timer(&mut self) -> Option<Instant> {
+        let idle = self.writing.is_none() && !self.has_waiting();
+        if self.closed && idle && self.linger.is_none() {
+            self.linger = Some(Instant::now() + self.with.config.linger);
+        }
+        let linger = self.linger.filter(|until| idle && *until > Instant::now());
+        let stuck = self.with.socket.flushing().map(|since| since + SLOW).filter(|_| !self.is_stuck());
+        let arrival = match self.arrival {
+            Arrival::Asked(until) if idle => Some(until),
+            _ => None,
+        };
+        let timers = [self.with.socket.deadline(), self.pace.wait_until(), linger, stuck, arrival];
+        timers.into_iter().flatten().min()
+    }
+
+    fn is_done(&self) -> bool {
+        let lingering = self.owed > 0
+            && !self.with.config.linger.is_zero()
+            && self.linger.is_none_or(|until| Instant::now() < until);
+        self.closed && self.writing.is_none() && !self.has_waiting() && !lingering
+    }
+
+    /// Whether the service has read everything, as far as it will tell; asks if need be.
+    fn has_arrived(&mut self) -> Result<bool, Lost> {
+        match self.arrival {
+            Arrival::Known => Ok(true),
+            Arrival::Unknown if self.with.socket.last_call()? => {
+                self.arrival = Arrival::Asked(Instant::now() + ARRIVAL);
+                Ok(false)
+            }
+            Arrival::Unknown => Ok(true),
+            Arrival::Asked(until) => Ok(Instant::now() >= until),
+        }
+    }
+
+    fn lost(&self, lost: Lost) -> End {
+        if lost.code == Some(1009) {
+            let bytes = self.writing.as_ref().map_or(0, |(_, bytes)| *bytes);
+            let error = trouble::protocol("stream", format!("the service refuses a message of {bytes} bytes"));
+            return End::failed(error.advice("use smaller chunks, or a shorter text"));
+        }
+        if lost.is_token_refusal() && self.with.socket.messages() == 0 {
+            return End::Rejected(lost);
+        }
+        let error = trouble::disconnected(self.with.socket.host(), &lost.why);
+        End::Lost(Box::new(SinkError { close_code: lost.code, close_reason: lost.reason.clone(), ..error }), Some(lost))
+    }
+
+    /// Nothing stays unsettled or unanswered behind the loop.
+    fn settle(&mut self, end: &End) {
+        let returns = matches!(end, End::Lost(..) | End::Rejected(_));
+        match self.writing.take() {
+            Some((Writing::Packet(packet), _)) if returns && self.with.edge.waits => *self.with.unsent = Some(packet),
+            Some((Writing::Packet(packet), _)) => {
+                self.with.tail.lost();
+                self.with.inlet.dropped(packet, end.cause());
+            }
+            Some((Writing::Text(command), _)) => self.texts.push_front(command),
+            Some((Writing::Zeros, _)) => self.with.tail.back(),
+            None => {}
+        }
+        if !self.with.edge.waits {
+            self.with.tail.clear();
+        }
+        for command in self.texts.drain(..) {
+            let lost = "the session ended before the text was sent";
+            self.with.inlet.answer(&command, Err(lost.to_owned()));
+        }
+    }
+}
+
+/// The next item: with a packet only if one can be taken, and not without end while more than
+/// `most` packets wait.
+async fn next_item(inlet: &mut Inlet, take: bool, most: Option<usize>) -> Step {
+    std::future::poll_fn(|context| {
+        let item = if take { pin!(inlet.recv()).poll(context) } else { pin!(inlet.recv_command()).poll(context) };
+        if item.is_pending() && most.is_some_and(|most| inlet.queued() > most) {
+            return std::task::Poll::Ready(Step::Crowded);
+        }
+        item.map(Step::Item)
+    })
+    .await
+}
+
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}

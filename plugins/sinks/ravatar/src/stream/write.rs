@@ -1,0 +1,134 @@
+//! What goes out, in which order: texts, a chunk that was cut, silence after a turn, then the next
+//! packet.
+
+use std::time::Duration;
+
+use glottis_core::sink::SinkCommand;
+use glottis_core::{Cause, Packet, PacketKind, Reason, clock};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::{Arrival, Work, Writing};
+use crate::socket::Lost;
+
+/// Audio older than this is not sent after a reconnect.
+const STALE: Duration = Duration::from_millis(500);
+
+impl Work<'_> {
+    /// Begins to write what comes before the next packet, if anything does and can.
+    pub(super) fn write_next(&mut self) -> Result<(), Lost> {
+        if self.writing.is_some() {
+            return Ok(());
+        }
+        if let Some(command) = self.texts.pop_front() {
+            return self.write_text(command);
+        }
+        if self.pace.wait_until().is_some() {
+            return Ok(());
+        }
+        if let Some(packet) = self.with.unsent.take() {
+            return self.write_packet(packet);
+        }
+        if self.with.tail.is_due() {
+            self.with.tail.sent();
+            let message = self.envelope.pcm(&self.zeros);
+            self.pace.sent(self.length(self.with.edge.chunk_frames));
+            return self.write(Writing::Zeros, message);
+        }
+        Ok(())
+    }
+
+    pub(super) fn packet(&mut self, packet: Packet) -> Result<(), Lost> {
+        match packet.kind {
+            PacketKind::Data { .. } if self.is_stale(&packet) => {
+                self.with.tail.lost();
+                self.with.inlet.dropped(packet, Cause::Disconnected);
+                Ok(())
+            }
+            PacketKind::Data { .. } => self.write_packet(packet),
+            _ => {
+                self.mark(packet);
+                Ok(())
+            }
+        }
+    }
+
+    /// A begin or an end: nothing goes over the wire for them, the service hears turns by itself.
+    fn mark(&mut self, packet: Packet) {
+        match packet.kind {
+            PacketKind::Begin => {
+                self.with.tail.begin();
+                self.spoken = false;
+            }
+            PacketKind::End { reason, voice_end, .. } => {
+                self.with.tail.end(reason, packet.at, voice_end);
+                // What goes on in the next segment is the same turn.
+                self.goes_on = self.spoken && reason == Reason::Max;
+            }
+            PacketKind::Abort { .. } => {
+                self.owed = self.owed.saturating_sub(u32::from(self.spoken));
+                self.goes_on = false;
+            }
+            PacketKind::Data { .. } => {}
+        }
+        self.with.inlet.delivered(packet);
+    }
+
+    fn is_stale(&mut self, packet: &Packet) -> bool {
+        let age = Duration::from_nanos(clock::now().saturating_sub(packet.stamps.captured));
+        self.stale = self.stale && age > STALE;
+        self.stale
+    }
+
+    fn write_packet(&mut self, packet: Packet) -> Result<(), Lost> {
+        if let PacketKind::Data { frames, padded } = packet.kind {
+            self.pace.sent(self.length(frames));
+            self.with.tail.chunk(padded);
+        }
+        // Counted at the turn's first audio: the service may answer before it has all of it.
+        if !std::mem::replace(&mut self.spoken, true) && !std::mem::take(&mut self.goes_on) {
+            self.owed += 1;
+        }
+        let message = self.envelope.pcm(&packet.body);
+        self.write(Writing::Packet(packet), message)
+    }
+
+    fn write_text(&mut self, command: SinkCommand) -> Result<(), Lost> {
+        let message = self.text_message(&command);
+        self.write(Writing::Text(command), message)
+    }
+
+    fn write(&mut self, writing: Writing, message: Utf8Bytes) -> Result<(), Lost> {
+        self.arrival = Arrival::Unknown;
+        self.writing = Some((writing, message.as_str().len()));
+        self.with.socket.send(message)
+    }
+
+    /// The message on its way is out.
+    pub(super) fn written(&mut self) {
+        let Some((writing, bytes)) = self.writing.take() else { return };
+        self.with.inlet.wrote(1, bytes as u64);
+        match writing {
+            Writing::Packet(packet) => self.with.inlet.delivered(packet),
+            Writing::Zeros => self.with.inlet.padded(u64::from(self.with.edge.chunk_frames)),
+            Writing::Text(command) => {
+                self.owed += 1;
+                self.with.inlet.answer(&command, Ok(()));
+            }
+        }
+    }
+
+    fn length(&self, frames: u32) -> Duration {
+        Duration::from_nanos(self.with.edge.rate.ns(u64::from(frames)))
+    }
+
+    /// Drops the oldest packet that waits: a live source goes on, and old audio helps nobody.
+    pub(super) fn shed(&mut self) {
+        let Some(packet) = self.with.inlet.try_packet() else { return };
+        if matches!(packet.kind, PacketKind::Data { .. }) {
+            self.with.tail.lost();
+            self.with.inlet.dropped(packet, Cause::Overflow);
+        } else {
+            self.mark(packet);
+        }
+    }
+}

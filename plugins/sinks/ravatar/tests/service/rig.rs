@@ -1,0 +1,301 @@
+//! A simulator, a sink, and the pipeline's end of the queue between them.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use glottis_core::inlet::{self, Control, Link, Outfeed};
+use glottis_core::ledger::LedgerFigures;
+use glottis_core::param::{Table, check};
+use glottis_core::registry::ComponentKind;
+use glottis_core::sink::{Edge, SinkAction, SinkCommand};
+use glottis_core::{
+    Context, Packet, PacketKind, Rate, Reason, Registry, Sink, SinkError, SinkErrorKind, SinkEvent, TurnMode, clock,
+};
+use glottis_sim::ravatar::{Config, Simulator, State};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Frames of a chunk.
+pub const CHUNK: usize = 4096;
+
+/// Nothing here takes so long: a test that waits longer has failed.
+pub const TOO_LONG: Duration = Duration::from_secs(30);
+
+/// A simulator that speaks PCM turns of any loudness.
+pub fn simulator(config: Config) -> Simulator {
+    Simulator::start(config).expect("a free port on loopback")
+}
+
+/// Keys for a sink that talks to `endpoint`.
+pub fn keys(endpoint: &str) -> Table {
+    Table::default().with("endpoint", endpoint).with("project_id", "demo-project").with("user_id", "tester")
+}
+
+/// An edge as the sink wants it, from a live microphone.
+pub fn edge(turn: TurnMode) -> Edge {
+    let rate = Rate::new(16_000).expect("a listed rate");
+    Edge { rate, chunk_frames: CHUNK as u32, pad: true, turn, voice: true, waits: false }
+}
+
+/// The same from a file.
+pub fn patient(turn: TurnMode) -> Edge {
+    Edge { waits: true, ..edge(turn) }
+}
+
+/// The sink of `keys`, with `state_dir` for what it keeps.
+pub fn sink(keys: &Table, edge: &Edge, state_dir: Option<&Path>) -> Box<dyn Sink> {
+    let mut registry = Registry::new();
+    glottis_sink_ravatar::register(&mut registry);
+    let component = registry.get(ComponentKind::Sink, "ravatar").expect("registered");
+    let context = Context { state_dir: state_dir.map(Path::to_owned), ..Context::default() };
+    let settings = check(keys, component.params, "sink[0]", Path::new(""), &registry).expect("good keys");
+    let mut sink = registry.sink("ravatar", &settings, &context).expect("good settings");
+    sink.prepare(edge).expect("a good edge");
+    sink
+}
+
+/// How a sink's task ended.
+pub struct Ended {
+    pub result: Result<(), SinkError>,
+    pub ledger: LedgerFigures,
+    /// What `backoff` said after each run but the last.
+    pub waits: Vec<Duration>,
+}
+
+/// A sink at work.
+pub struct Rig {
+    pub outfeed: Outfeed,
+    pub control: Control,
+    events: watch::Receiver<Vec<SinkEvent>>,
+    task: JoinHandle<(Result<(), SinkError>, Vec<Duration>)>,
+    segment: u64,
+    seq: u64,
+    at: i64,
+    commands: u64,
+}
+
+impl Rig {
+    /// Runs a sink of `keys` in a task, and again after each failure, without waiting.
+    pub fn start(keys: &Table, edge: Edge) -> Rig {
+        Rig::with_queue(keys, edge, 16)
+    }
+
+    /// The same with room for `packets` packets in its queue.
+    pub fn with_queue(keys: &Table, edge: Edge, packets: usize) -> Rig {
+        Rig::of(sink(keys, &edge, None), packets)
+    }
+
+    /// Runs `sink`.
+    pub fn of(mut sink: Box<dyn Sink>, packets: usize) -> Rig {
+        let (say, events) = watch::channel(Vec::new());
+        let emit = Arc::new(move |event| say.send_modify(|events: &mut Vec<SinkEvent>| events.push(event)));
+        let (outfeed, mut inlet, control) = inlet::queue(packets, CHUNK * 2, emit);
+        let task = tokio::spawn(async move {
+            let mut waits = Vec::new();
+            loop {
+                let before = inlet.connects();
+                let Err(error) = sink.run(&mut inlet).await else { return (Ok(()), waits) };
+                let wait = match error.kind {
+                    SinkErrorKind::Retry => sink.backoff(waits.len() as u32 + 1, inlet.connects() > before),
+                    _ => None,
+                };
+                inlet.emit(SinkEvent::Error { error: Box::new(error.clone()), fatal: wait.is_none() });
+                let Some(wait) = wait else {
+                    sink.leave(&mut inlet).await;
+                    return (Err(error), waits);
+                };
+                waits.push(wait);
+            }
+        });
+        Rig { outfeed, control, events, task, segment: 0, seq: 0, at: 0, commands: 0 }
+    }
+
+    /// Begins a segment.
+    pub fn begin(&mut self) {
+        self.seq = 0;
+        self.push(PacketKind::Begin, &[], 0);
+    }
+
+    /// Sends a chunk of the segment, padded to its full length.
+    pub fn chunk(&mut self, samples: &[i16]) {
+        let mut padded = samples.to_vec();
+        padded.resize(CHUNK, 0);
+        let kind = PacketKind::Data { frames: CHUNK as u32, padded: (CHUNK - samples.len()) as u32 };
+        self.push(kind, &padded, samples.len() as u32);
+        self.at += samples.len() as i64;
+    }
+
+    /// Ends the segment, the last `silence` frames of which were no voice.
+    pub fn end(&mut self, reason: Reason, silence: i64) {
+        let kind = PacketKind::End { reason, frames: 0, voice_end: self.at - silence };
+        self.push(kind, &[], 0);
+        self.segment += 1;
+    }
+
+    /// Sends `samples` as one segment.
+    pub async fn say(&mut self, samples: &[i16], reason: Reason, silence: i64) {
+        self.room(1).await;
+        self.begin();
+        for chunk in samples.chunks(CHUNK) {
+            self.room(1).await;
+            self.chunk(chunk);
+        }
+        self.room(1).await;
+        self.end(reason, silence);
+    }
+
+    fn push(&mut self, kind: PacketKind, samples: &[i16], counted: u32) {
+        let mut body = self.outfeed.body().expect("room in the queue");
+        for sample in samples {
+            body.extend(&sample.to_le_bytes()).expect("room in the body");
+        }
+        let stamps = glottis_core::packet::Stamps { captured: clock::now(), ..Default::default() };
+        let (segment, seq, at) = (self.segment, self.seq, self.at);
+        self.outfeed.stats().ledger.captured.fetch_add(counted.into(), std::sync::atomic::Ordering::Relaxed);
+        self.outfeed.push(Packet { kind, segment, seq, at, counted, stamps, body });
+        self.outfeed.wake();
+        self.seq += 1;
+    }
+
+    /// Waits until the queue has room.
+    pub async fn room(&self, packets: usize) {
+        let wait = async {
+            while self.outfeed.room() < packets {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(TOO_LONG, wait).await.expect("the sink takes packets");
+    }
+
+    /// Gives the sink a command; returns its number.
+    pub fn command(&mut self, action: SinkAction) -> u64 {
+        self.commands += 1;
+        self.control.command(SinkCommand { id: self.commands, action }).expect("the sink is there");
+        self.commands
+    }
+
+    /// Gives a command and waits for its answer.
+    pub async fn ask(&mut self, action: SinkAction) -> Result<(), String> {
+        let id = self.command(action);
+        let answer = |event: &SinkEvent| match event {
+            SinkEvent::Answer(answer) if answer.id == id => Some(answer.result.clone()),
+            _ => None,
+        };
+        self.find(answer).await
+    }
+
+    /// Everything the sink has told so far.
+    pub fn events(&self) -> Vec<SinkEvent> {
+        self.events.borrow().clone()
+    }
+
+    /// Waits for the first event that `pick` likes, from the beginning.
+    pub async fn find<T>(&mut self, mut pick: impl FnMut(&SinkEvent) -> Option<T>) -> T {
+        let mut found = None;
+        let look = self.events.wait_for(|events| {
+            found = events.iter().find_map(&mut pick);
+            found.is_some()
+        });
+        // Dropped here, because it holds the events locked.
+        let waited = tokio::time::timeout(TOO_LONG, look).await.map(|found| found.is_ok());
+        assert!(matches!(waited, Ok(true)), "waited in vain: {:#?}", self.events());
+        found.expect("it was found")
+    }
+
+    /// Waits until the sink has said `state` `times` times.
+    pub async fn state(&mut self, state: &'static str, times: usize) {
+        let mut seen = 0;
+        let look = self.events.wait_for(|events| {
+            seen = events.iter().filter(|event| **event == SinkEvent::State(state)).count();
+            seen >= times
+        });
+        let waited = tokio::time::timeout(TOO_LONG, look).await.map(|found| found.is_ok());
+        assert!(matches!(waited, Ok(true)), "{state} only {seen} times: {:#?}", self.events());
+    }
+
+    /// Waits until the sink takes audio.
+    pub async fn open(&mut self) {
+        self.state("open", 1).await;
+        assert_eq!(self.outfeed.link(), Link::Up);
+    }
+
+    /// The run is over: waits for the sink to finish.
+    pub async fn finish(mut self) -> Ended {
+        self.outfeed.close();
+        self.ended().await
+    }
+
+    /// The run is stopped: waits for the sink to let go.
+    pub async fn halt(mut self) -> Ended {
+        self.control.halt();
+        self.outfeed.close();
+        self.ended().await
+    }
+
+    /// Waits for the sink to end by itself.
+    pub async fn ended(&mut self) -> Ended {
+        let ended = tokio::time::timeout(TOO_LONG, &mut self.task).await.expect("the sink ends");
+        let (result, waits) = ended.expect("the sink does not panic");
+        Ended { result, waits, ledger: self.control.stats().ledger.read() }
+    }
+
+    /// Errors the sink has told, with whether they were fatal.
+    pub fn errors(&self) -> Vec<(SinkError, bool)> {
+        let error = |event| match event {
+            SinkEvent::Error { error, fatal } => Some((*error, fatal)),
+            _ => None,
+        };
+        self.events().into_iter().filter_map(error).collect()
+    }
+}
+
+/// Waits until something is true of the simulator.
+pub async fn until(simulator: &Simulator, condition: impl FnMut(&State) -> bool) {
+    assert!(simulator.wait_for_async(TOO_LONG, condition).await, "log: {:#?}", simulator.log());
+}
+
+/// The names of all requests, in order.
+pub fn requests(simulator: &Simulator) -> Vec<String> {
+    simulator.log().requests("").map(|request| format!("{} {}", request.method, request.path)).collect()
+}
+
+/// How often a call was made.
+pub fn count(simulator: &Simulator, call: &str) -> usize {
+    simulator.log().requests(call).count()
+}
+
+/// The only licence given out.
+pub fn license(simulator: &Simulator) -> String {
+    let licenses = simulator.licenses();
+    assert_eq!(licenses.len(), 1, "{licenses:?}");
+    licenses[0].id.clone()
+}
+
+/// Audible noise, different for every seed.
+pub fn noise(frames: usize, seed: u32) -> Vec<i16> {
+    let mut state = seed | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 16) as i16
+    };
+    (0..frames).map(|_| next()).collect()
+}
+
+/// `samples`, padded with zeros to whole chunks, and `zeros` chunks of zeros.
+pub fn padded(samples: &[i16], zeros: usize) -> Vec<i16> {
+    let mut padded = samples.to_vec();
+    padded.resize(samples.len().div_ceil(CHUNK) * CHUNK + zeros * CHUNK, 0);
+    padded
+}
+
+/// Compares audio without printing all of it.
+pub fn assert_same(heard: &[i16], sent: &[i16]) {
+    let differs = heard.iter().zip(sent).position(|(heard, sent)| heard != sent);
+    assert!(heard == sent, "{} frames heard, {} sent; the first difference: {differs:?}", heard.len(), sent.len());
+}
+
+/// Something shared with a test's own server.
+pub type Shared<T> = Arc<Mutex<T>>;
