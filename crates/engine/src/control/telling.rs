@@ -1,0 +1,114 @@
+//! From signals and sink events to the events of the public interface.
+
+use std::sync::atomic::Ordering;
+
+use glottis_core::SinkEvent;
+use glottis_graph::{Failed, Signal};
+
+use super::Control;
+use crate::event::{ErrorFacts, Event, EventKind, dbfs};
+
+impl Control {
+    pub(super) fn tell(&mut self, kind: EventKind) {
+        // Whole microseconds: more digits would only look exact.
+        let t = (self.started.elapsed().as_secs_f64() * 1e6).round() / 1e6;
+        self.last_t = self.last_t.max(t);
+        (self.on_event)(&Event { kind, t: self.last_t });
+    }
+
+    pub(super) fn source_state(&mut self, state: &'static str) {
+        let source = Some(self.source_type.clone());
+        self.tell(EventKind::State { source, sink: None, state });
+    }
+
+    pub(super) fn sink_state(&mut self, index: usize, state: &'static str) {
+        let sink = Some(self.sinks[index].name.clone());
+        self.tell(EventKind::State { source: None, sink, state });
+    }
+
+    pub(super) fn drain_signals(&mut self) {
+        while let Some(signal) = self.signals.take() {
+            self.signal(signal);
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        let position = |at: i64| at.max(0) as u64;
+        let kind = match signal {
+            Signal::SpeechStart { at, probability } => EventKind::SpeechStart { at: position(at), probability },
+            Signal::MaybeEnd { at, probability } => EventKind::MaybeEnd { at: position(at), probability },
+            Signal::SpeechEnd { at, probability } => EventKind::SpeechEnd { at: position(at), probability },
+            Signal::SegmentBegin { sink, segment, at } => {
+                let sink = self.sinks[usize::from(sink)].name.clone();
+                EventKind::SegmentBegin { sink, segment, at: position(at) }
+            }
+            Signal::SegmentEnd { sink, segment, at, frames, reason } => {
+                let sink = self.sinks[usize::from(sink)].name.clone();
+                EventKind::SegmentEnd { sink, segment, at: position(at), frames, reason }
+            }
+            Signal::Gap { at, frames } => {
+                self.gaps += 1;
+                let overrun = self.feed_stats.overrun.load(Ordering::Relaxed);
+                let cause = if overrun > self.seen_overrun { "overrun" } else { "device" };
+                self.seen_overrun = overrun;
+                EventKind::Gap { at: position(at), frames, cause }
+            }
+            Signal::Level { at, rms, peak } => {
+                EventKind::Level { at: position(at), rms_dbfs: dbfs(rms), peak_dbfs: dbfs(peak) }
+            }
+            Signal::Fault { component, code } => self.fault(component, code),
+            Signal::Applied { id, ok } => return self.applied(id, ok),
+        };
+        self.tell(kind);
+    }
+
+    fn fault(&self, component: Failed, code: glottis_core::FaultCode) -> EventKind {
+        let (node, sink) = match component {
+            Failed::Node(index) => (Some(self.nodes[usize::from(index)].info.name.clone()), None),
+            Failed::Encoder(index) => (None, Some(self.sinks[usize::from(index)].name.clone())),
+        };
+        EventKind::Error(Box::new(ErrorFacts {
+            node,
+            sink,
+            code: code.name().to_owned(),
+            phase: "pipeline".to_owned(),
+            message: "a component failed while audio flowed".to_owned(),
+            advice: code.advice().to_owned(),
+            ..ErrorFacts::default()
+        }))
+    }
+
+    pub(super) fn sink_event(&mut self, index: usize, event: SinkEvent) {
+        let sink = self.sinks[index].name.clone();
+        let kind = match event {
+            // Told by the engine, once all is settled.
+            SinkEvent::State("done" | "gave_up") if self.sinks[index].outcome.is_some() => return,
+            SinkEvent::State("done") => return,
+            SinkEvent::State(state) => EventKind::State { source: None, sink: Some(sink), state },
+            SinkEvent::Connected { connection_id, capabilities } => {
+                EventKind::Connected { sink, connection_id, capabilities }
+            }
+            SinkEvent::Disconnected { close_code, close_reason } => {
+                EventKind::Disconnected { sink, close_code, close_reason }
+            }
+            SinkEvent::Retry { attempt, in_ms, why } => EventKind::Retry { sink, attempt, in_ms, why },
+            SinkEvent::Session(session) => EventKind::Session { sink, session: session.into() },
+            SinkEvent::Reply(reply) => EventKind::Reply {
+                sink,
+                text: reply.text,
+                transcript: reply.transcript,
+                raw: reply.raw,
+                media: reply.media,
+                received: (self.started.elapsed().as_secs_f64() * 1e6).round() / 1e6,
+            },
+            SinkEvent::Notice(text) => EventKind::Notice { sink, text },
+            SinkEvent::Playback(playback) => EventKind::playback(sink, playback),
+            SinkEvent::Error { error, fatal } => {
+                *self.sinks[index].errors.entry(error.code.to_owned()).or_default() += 1;
+                EventKind::Error(Box::new(ErrorFacts::of_sink(&sink, *error, fatal)))
+            }
+            SinkEvent::Answer(answer) => return self.answered(answer),
+        };
+        self.tell(kind);
+    }
+}

@@ -1,0 +1,32 @@
+//! The motion: threads, sink tasks and their retries, commands, events, start and stop.
+//!
+//! | thread | what it does |
+//! |---|---|
+//! | the source's own | fills the capture ring |
+//! | `glottis-pipeline` | runs the schedule, wakes the sinks |
+//! | `glottis-control` | merges events, answers commands, watches the source, ends the run |
+//! | the async runtime | runs the sinks |
+//!
+//! | where | what |
+//! |---|---|
+//! | [`pipeline`] | build, start, and the handle on a run |
+//! | `runner` | the pipeline thread |
+//! | `control` | the control thread |
+//! | `supervisor` | one sink's task: run, back off, run again, give up |
+//! | [`event`], [`command`], [`report`] | what goes out and what comes in |
+//! | [`mod@schema`] | the JSON Schema of the configuration |
+
+pub mod command;
+mod control;
+pub mod event;
+pub mod pipeline;
+pub mod report;
+mod runner;
+pub mod schema;
+mod supervisor;
+
+pub use command::{BadCommand, Command};
+pub use event::{Event, EventKind};
+pub use pipeline::{Commander, Pipeline, Running, StartError};
+pub use report::Report;
+pub use schema::schema;
