@@ -1,0 +1,151 @@
+//! What can be typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// A real-time audio pipeline engine for voice front ends
+///
+/// Sound goes from a source through a tree of nodes to sinks; a segmenter in front of each sink
+/// decides which of it is sent. `glottis demo` shows it with recorded speech.
+#[derive(Parser, Debug)]
+#[command(name = "glottis", version, after_help = EXIT_CODES)]
+pub struct Args {
+    #[command(subcommand)]
+    pub task: Task,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0    finished
+  2    configuration or usage
+  3    source or device
+  4    a sink gave up; its error code is printed
+  5    internal error, an unbalanced ledger included
+  130  interrupted, after a clean stop
+
+Machine-readable output goes to stdout, everything else to stderr.";
+
+#[derive(clap::Args, Debug)]
+pub struct Common {
+    /// Override a key of the configuration; lists go by name or index (sink.avatar.user_id=kiosk-2)
+    #[arg(long = "set", value_name = "PATH=VALUE", global = true)]
+    pub set: Vec<String>,
+    /// Load a plugin library
+    #[arg(long = "plugin", value_name = "PATH", global = true)]
+    pub plugin: Vec<PathBuf>,
+    /// How much to log to stderr
+    #[arg(long, value_name = "LEVEL", default_value = "warn", global = true)]
+    pub log: Level,
+    /// Print the result as JSON to stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl Level {
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warn => "warn",
+            Level::Info => "info",
+            Level::Debug => "debug",
+            Level::Trace => "trace",
+        }
+    }
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Task {
+    /// Bundled speech to the embedded RAVATAR simulator, live mode; no microphone, account or network
+    Demo(Demo),
+    /// Run a pipeline until its source ends, Ctrl-C, or --for
+    Run(Run),
+    /// Check a pipeline; print the tree, the format of every edge and the latency budget; opens nothing
+    Check {
+        /// The configuration
+        pipeline: PathBuf,
+    },
+    /// List capture devices with ids, rates and channels
+    Devices,
+    /// List every source, node, detector, encoder and sink with its parameters
+    Components {
+        /// Only the components of this type
+        #[arg(value_name = "TYPE")]
+        name: Option<String>,
+    },
+    /// Print the JSON Schema of the configuration
+    Schema,
+    /// Run a simulator as a server; prints its URLs as one line of JSON
+    Sim {
+        #[command(subcommand)]
+        service: Service,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(clap::Args, Debug)]
+pub struct Demo {
+    /// As fast as the service takes it, instead of in real time
+    #[arg(long)]
+    pub fast: bool,
+    /// Keep the recording of what was sent, and the configuration, in this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub keep: Option<PathBuf>,
+}
+
+#[derive(clap::Args, Debug)]
+pub struct Run {
+    /// The configuration
+    pub pipeline: PathBuf,
+    /// Write events as JSON lines to a file, or to stdout with `-`
+    #[arg(long, value_name = "-|FILE")]
+    pub events: Option<String>,
+    /// Read commands as JSON lines from stdin (`-`), whose end means stop
+    #[arg(long, value_name = "-")]
+    pub control: Option<String>,
+    /// Stop after this time, for example 30s
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub time: Option<Duration>,
+    /// Write the report as JSON to a file
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Service {
+    /// The RAVATAR service
+    Ravatar {
+        /// Where to listen
+        #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+        listen: SocketAddr,
+        /// Refuse what does not conform instead of recording it
+        #[arg(long)]
+        strict: bool,
+        /// Faults to play, a file of rules in TOML or JSON
+        #[arg(long, value_name = "FILE")]
+        faults: Option<PathBuf>,
+        /// Settings of the simulator, a TOML file
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    glottis::param::parse_duration(text)
+}

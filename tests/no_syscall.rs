@@ -1,0 +1,330 @@
+//! The audio threads make no system call: so they wait for no contended lock, sleep never, log
+//! nothing and touch no file. Linux only.
+//!
+//! 100,000 cycles of a whole pipeline run under a seccomp filter that kills the process at the first
+//! system call, whatever it is: all on one thread, which is fast, and fewer on two, as in life. The
+//! filter belongs to a thread and cannot be taken off, so this happens in a process of its own (this
+//! program, run again), and the threads end by spinning until the main thread, which has no filter,
+//! ends the process.
+//!
+//! What this cannot see: a lock that nobody else holds at that moment is taken without a system
+//! call. The main thread therefore works on everything it shares with them without a pause
+//! (queues, links, counters, signals), so that a lock in between would be contended soon.
+
+#![cfg(target_os = "linux")]
+#![allow(unsafe_code)]
+
+mod cycle;
+
+use std::ffi::{c_int, c_ulong, c_ushort};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use cycle::{Cycle, Device, Does, Pipeline, TREE, Through};
+use glottis::core::inlet::Link;
+
+/// What the process run again shall do.
+const TASK: &str = "GLOTTIS_NO_SYSCALL";
+
+/// The child's way of saying that the kernel gives it no filter.
+const REFUSED: i32 = 77;
+
+/// The child's way of saying that its sinks got nothing, so that the test says nothing.
+const NOTHING_CAME: i32 = 78;
+
+/// The signal of a process killed by its filter.
+const SIGSYS: i32 = 31;
+
+/// `struct sock_filter` of `linux/filter.h`: one instruction.
+#[repr(C)]
+struct Instruction {
+    code: u16,
+    jump_true: u8,
+    jump_false: u8,
+    k: u32,
+}
+
+/// `struct sock_fprog` of `linux/filter.h`.
+#[repr(C)]
+struct Program {
+    length: c_ushort,
+    instructions: *const Instruction,
+}
+
+unsafe extern "C" {
+    /// The C library's own, which the standard library links.
+    fn prctl(option: c_int, ...) -> c_int;
+}
+
+/// Gives this thread a filter under which every system call kills the process. False: refused.
+fn forbid_system_calls() -> bool {
+    // The figures of `linux/prctl.h`, `linux/seccomp.h` and `linux/bpf_common.h`.
+    const SET_NO_NEW_PRIVILEGES: c_int = 38;
+    const SET_SECCOMP: c_int = 22;
+    const MODE_FILTER: c_ulong = 2;
+    const RETURN_CONSTANT: u16 = 0x06;
+    const KILL_PROCESS: u32 = 0x8000_0000;
+    let (yes, none): (c_ulong, c_ulong) = (1, 0);
+    let kill = Instruction { code: RETURN_CONSTANT, jump_true: 0, jump_false: 0, k: KILL_PROCESS };
+    let program = Program { length: 1, instructions: &raw const kill };
+    // SAFETY: the first call takes integers only. The second reads a program of one instruction,
+    // laid out as the kernel's headers say, which outlives the call: the kernel copies it. Neither
+    // touches anything but this thread's own rights.
+    unsafe {
+        prctl(SET_NO_NEW_PRIVILEGES, yes, none, none, none) == 0
+            && prctl(SET_SECCOMP, MODE_FILTER, &raw const program) == 0
+    }
+}
+
+/// Runs this program again for `task`.
+fn child(task: &str) -> ExitStatus {
+    let program = std::env::current_exe().expect("this program");
+    Command::new(program)
+        .args(["task", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+        .env(TASK, task)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status()
+        .expect("this program again")
+}
+
+/// Whether the kernel filters at all, and reads the clock without a system call.
+fn possible() -> bool {
+    let status = child("clock");
+    if status.success() {
+        return true;
+    }
+    let why = match status.code() {
+        Some(REFUSED) => "the kernel refuses a seccomp filter".to_owned(),
+        _ => format!("reading the clock is a system call here ({status})"),
+    };
+    eprintln!("skipped: {why}");
+    false
+}
+
+#[test]
+fn a_hundred_thousand_cycles_make_no_system_call() {
+    if possible() {
+        for task in ["alone", "together"] {
+            let status = child(task);
+            assert!(status.success(), "{task}: {status}; signal {SIGSYS} is a system call");
+        }
+    }
+}
+
+#[test]
+fn each_way_to_make_one_is_caught() {
+    if !possible() {
+        return;
+    }
+    for task in ["locks", "prints", "sleeps", "unparks", "allocates", "callback"] {
+        let status = child(task);
+        assert_eq!(status.signal(), Some(SIGSYS), "{task}: {status}");
+    }
+}
+
+/// What the main thread shares with the two audio threads.
+#[derive(Default)]
+struct Shared {
+    /// Threads that are ready.
+    ready: AtomicU32,
+    refused: AtomicBool,
+    /// How often the pipeline has found nothing to do.
+    rounds: AtomicU64,
+    /// How often the main thread has emptied the queues.
+    drained: AtomicU64,
+    done: AtomicBool,
+}
+
+impl Shared {
+    /// Waits until `all` threads are here.
+    fn meet(&self, all: u32) {
+        self.ready.fetch_add(1, Ordering::AcqRel);
+        spin_until(|| self.ready.load(Ordering::Acquire) == all);
+    }
+
+    /// Waits until the main thread has emptied the queues; for a while it does not, so that they fill.
+    fn let_drain(&self, number: u64) {
+        let drained = self.drained.load(Ordering::Acquire);
+        spin_until(|| self.drained.load(Ordering::Acquire) > drained || number % 3000 > 2500);
+    }
+
+    /// Takes system calls away from this thread; where that is refused, ends the process.
+    fn close_door(&self) {
+        if !forbid_system_calls() {
+            self.refused.store(true, Ordering::Release);
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+}
+
+/// Waits without a system call.
+fn spin_until(true_now: impl Fn() -> bool) {
+    while !true_now() {
+        std::hint::spin_loop();
+    }
+}
+
+/// Not a test: the process run again.
+#[test]
+#[ignore = "the other tests run it in a process of its own"]
+fn task() {
+    match std::env::var(TASK).as_deref() {
+        Ok("clock") => clock(),
+        Ok(task) => cycles(task),
+        Err(_) => {}
+    }
+}
+
+fn clock() {
+    glottis_core::clock::start();
+    let done = Arc::new(AtomicU32::new(0));
+    let told = done.clone();
+    std::thread::spawn(move || {
+        if !forbid_system_calls() {
+            told.store(2, Ordering::Release);
+            return;
+        }
+        for _ in 0..1000 {
+            std::hint::black_box(glottis_core::clock::now());
+        }
+        told.store(1, Ordering::Release);
+        spin_until(|| false);
+    });
+    spin_until(|| done.load(Ordering::Acquire) > 0);
+    std::process::exit(if done.load(Ordering::Acquire) == 1 { 0 } else { REFUSED });
+}
+
+/// The tree of a task, and how its device's samples are converted.
+fn tree(task: &str) -> (Cycle, fn(i16) -> f32) {
+    static HELD: Mutex<()> = Mutex::new(());
+    let convert: fn(i16) -> f32 = |s| f32::from(s) / 32_768.0;
+    let does = |work: fn()| Cycle::new(TREE, move || Box::new(Does(work)));
+    let cycle = match task {
+        "locks" => {
+            // Never given back: whoever wants it has to wait.
+            std::mem::forget(HELD.lock());
+            does(|| drop(HELD.lock()))
+        }
+        "prints" => does(|| eprintln!("a block")),
+        "sleeps" => does(|| std::thread::sleep(std::time::Duration::from_nanos(1))),
+        "unparks" => {
+            let idle = std::thread::spawn(|| {
+                loop {
+                    std::thread::park();
+                }
+            });
+            Cycle::new(TREE, move || {
+                let idle = idle.thread().clone();
+                Box::new(Does(move || idle.unpark()))
+            })
+        }
+        // Large enough to come from the kernel.
+        "allocates" => does(|| drop(std::hint::black_box(vec![1_u8; 64 << 20]))),
+        "callback" => {
+            return (Cycle::new(TREE, || Box::new(Through)), |s| {
+                std::thread::yield_now();
+                f32::from(s)
+            });
+        }
+        _ => Cycle::new(TREE, || Box::new(Through)),
+    };
+    (cycle, convert)
+}
+
+/// One thread for both sides, which goes through `cycles` cycles without waiting for anybody much.
+fn alone(shared: Arc<Shared>, mut device: Device, mut pipeline: Pipeline, convert: fn(i16) -> f32, cycles: u64) {
+    std::thread::spawn(move || {
+        shared.close_door();
+        shared.meet(2);
+        let mut number = 0;
+        while number < cycles {
+            // Now and then more than the ring holds.
+            for _ in 0..if number % 4000 > 3900 { 60 } else { 1 } {
+                device.callback(convert);
+            }
+            while pipeline.cycle(number) {
+                number += 1;
+                if number % 50 == 0 {
+                    shared.let_drain(number);
+                }
+            }
+        }
+        shared.done.store(true, Ordering::Release);
+        spin_until(|| false);
+    });
+}
+
+/// A thread for each side, which wait for each other by spinning.
+fn together(shared: Arc<Shared>, mut device: Device, mut pipeline: Pipeline, convert: fn(i16) -> f32, cycles: u64) {
+    let mine = shared.clone();
+    std::thread::spawn(move || {
+        mine.close_door();
+        mine.meet(3);
+        let mut round = 0;
+        while !mine.done.load(Ordering::Acquire) {
+            (0..8).for_each(|_| device.callback(convert));
+            spin_until(|| mine.rounds.load(Ordering::Acquire) > round || mine.done.load(Ordering::Acquire));
+            round = mine.rounds.load(Ordering::Acquire);
+        }
+        spin_until(|| false);
+    });
+    std::thread::spawn(move || {
+        shared.close_door();
+        shared.meet(3);
+        let mut number = 0;
+        while number < cycles {
+            if !pipeline.cycle(number) {
+                shared.rounds.fetch_add(1, Ordering::AcqRel);
+                continue;
+            }
+            number += 1;
+            if number % 50 == 0 {
+                shared.let_drain(number);
+            }
+        }
+        shared.done.store(true, Ordering::Release);
+        spin_until(|| false);
+    });
+}
+
+fn cycles(task: &str) {
+    let (Cycle { device, pipeline, mut sinks, mut reader }, convert) = tree(task);
+    let shared = Arc::new(Shared::default());
+    let threads = match task {
+        "together" => {
+            together(shared.clone(), device, pipeline, convert, 3000);
+            2
+        }
+        _ => {
+            alone(shared.clone(), device, pipeline, convert, if task == "alone" { 100_000 } else { 2000 });
+            1
+        }
+    };
+    while shared.ready.load(Ordering::Acquire) < threads {
+        if shared.refused.load(Ordering::Acquire) {
+            std::process::exit(REFUSED);
+        }
+        std::thread::yield_now();
+    }
+    shared.meet(threads + 1);
+    let mut packets = [0; 3];
+    while !shared.done.load(Ordering::Acquire) {
+        let number = shared.drained.load(Ordering::Acquire);
+        for (sink, packets) in sinks.iter_mut().zip(&mut packets) {
+            sink.set_link(if number % 30 == 29 { Link::Down } else { Link::Up });
+            while let Some(packet) = sink.try_packet() {
+                *packets += 1;
+                sink.delivered(packet);
+            }
+        }
+        while reader.take().is_some() {}
+        shared.drained.fetch_add(1, Ordering::AcqRel);
+        std::thread::yield_now();
+    }
+    std::process::exit(if packets.contains(&0) { NOTHING_CAME } else { 0 });
+}
