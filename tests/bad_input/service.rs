@@ -72,6 +72,8 @@ fn a_port_where_nobody_listens_is_named_after_the_last_attempt() {
     assert_eq!((&error["retryable"], &error["phase"]), (&true.into(), &"login".into()));
     let events = ended.events();
     assert_eq!(events.sink("avatar")["connects"], 0);
+    let told: Vec<_> = events.named("retry").map(|e| (e["attempt"].as_u64(), e["why"].as_str())).collect();
+    assert_eq!(told, [1, 2, 3].map(|attempt| (Some(attempt), Some("Network"))));
 }
 
 /// With another sink left the run goes on to its end, and says then that one was lost.

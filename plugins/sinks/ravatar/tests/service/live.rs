@@ -258,3 +258,22 @@ async fn a_quiet_service_is_pinged() {
     ended.result.unwrap();
     assert_eq!(ended.waits, [], "the connection was alive all the time");
 }
+
+/// The service answers as soon as it has heard enough silence; that may be before our turn ends.
+#[tokio::test]
+async fn an_answer_that_comes_before_the_end_of_the_turn_is_not_waited_for_again() {
+    let simulator = simulator(Config { pace_limit: 0.0, reply_delay: Duration::ZERO, ..Config::default() });
+    // Longer than the rig waits for the sink to end.
+    let keys = keys(&simulator.http_url()).with("linger", "10m").with("pace_limit", "off");
+    let mut rig = Rig::start(&keys, edge(TurnMode::Speech));
+    rig.open().await;
+    rig.begin();
+    rig.chunk(&noise(CHUNK, 1));
+    for _ in 0..5 {
+        rig.chunk(&[0; CHUNK]);
+    }
+    rig.outfeed.wake();
+    rig.find(|event| matches!(event, SinkEvent::Reply(_)).then_some(())).await;
+    rig.end(Reason::SpeechEnd, 5 * CHUNK as i64);
+    rig.finish().await.result.unwrap();
+}
