@@ -10,7 +10,7 @@ use glottis_core::{Context, Problem, TurnMode};
 use crate::message::Message;
 use crate::path::PathTemplate;
 
-pub(crate) const DOC: &str = "Writes recordings (WAV, raw, FLAC) or one JSON message per chunk to files.";
+pub(crate) const DOC: &str = "Writes recordings (WAV, raw, FLAC, Opus) or one JSON message per chunk to files.";
 
 pub(crate) const PARAMS: &[Param] = &[
     Param::new(
@@ -19,8 +19,9 @@ pub(crate) const PARAMS: &[Param] = &[
         "The file; may contain {sink} {segment} {start} {date} {time} {rate}. With {segment}, one file per segment.",
     )
     .required(),
-    Param::new("format", Kind::Choice(&["wav", "raw", "flac", "ndjson"]), "What a file holds.").default("\"wav\""),
-    Param::new("sample", Kind::Choice(&["s16", "f32"]), "Sample type; flac takes s16 only.").default("\"s16\""),
+    Param::new("format", Kind::Choice(&["wav", "raw", "flac", "opus", "ndjson"]), "What a file holds.")
+        .default("\"wav\""),
+    Param::new("sample", Kind::Choice(&["s16", "f32"]), "Sample type; flac and opus take s16 only.").default("\"s16\""),
     Param::new(
         "message",
         Kind::Text,
@@ -43,6 +44,8 @@ pub(crate) enum Format {
     Raw,
     /// FLAC, 16 bits.
     Flac,
+    /// Opus in Ogg.
+    Opus,
     /// One JSON message per chunk and line.
     Lines(Arc<Message>),
 }
@@ -104,12 +107,13 @@ impl Config {
         }
         let format = match settings.text("format") {
             "ndjson" => lines(settings).map_err(|problem| problems.push(problem)).ok(),
-            "flac" if sample == Sample::F32 => {
-                let problem = settings.problem("sample", "FLAC holds whole numbers only");
+            name @ ("flac" | "opus") if sample == Sample::F32 => {
+                let problem = settings.problem("sample", format!("{name} is made from whole numbers only"));
                 problems.push(problem.help("use sample = \"s16\", or format = \"wav\" for float samples"));
                 None
             }
             "flac" => Some(Format::Flac),
+            "opus" => Some(Format::Opus),
             "raw" => Some(Format::Raw),
             _ => Some(Format::Wav),
         };
@@ -165,7 +169,7 @@ fn reads_itself(settings: &Settings, context: &Context) -> Option<Problem> {
 fn wrong_ending(settings: &Settings, path: &str) -> Option<Problem> {
     let ending = Path::new(path).extension()?.to_str()?.to_ascii_lowercase();
     let format = settings.text("format");
-    let meant = ["wav", "flac", "ndjson"].into_iter().find(|name| *name == ending && *name != format)?;
+    let meant = ["wav", "flac", "opus", "ndjson"].into_iter().find(|name| *name == ending && *name != format)?;
     Some(
         settings
             .problem("path", format!("the file ends in \".{ending}\" but would hold {format}"))

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use glottis_core::packet::Reason;
 use glottis_core::registry::Context;
 use glottis_core::sink::{BoxFuture, Edge, SinkCommand, Wants};
-use glottis_core::{Cause, Inlet, Item, Packet, PacketKind, Problem, Sink, SinkError, SinkEvent, TurnMode};
+use glottis_core::{Cause, Inlet, Item, Packet, PacketKind, Place, Problem, Sink, SinkError, SinkEvent, TurnMode};
 
-use crate::config::Config;
+use crate::config::{Config, Format};
 use crate::error::cannot;
+use crate::opus;
 use crate::path::Names;
 use crate::recording::Recording;
 use tokio::time::{Instant, timeout_at};
@@ -215,6 +216,12 @@ impl Sink for FileSink {
     }
 
     fn prepare(&mut self, edge: &Edge) -> Result<(), Problem> {
+        if self.config.format == Format::Opus && !opus::takes(edge.rate.hz()) {
+            let message = format!("there is no Opus at {}", edge.rate);
+            let help =
+                "insert a [[node]] with type = \"resample\" and rate = 48000 before it, or use format = \"flac\"";
+            return Err(Problem::new(Place::None, "", message).help(help));
+        }
         self.names.rate = edge.rate.hz();
         self.turn = edge.turn;
         Ok(())

@@ -5,6 +5,7 @@
 //! | `wav` | 16-bit or float samples behind a header that is right at every moment |
 //! | `raw` | the samples alone, little-endian |
 //! | `flac` | 16-bit samples, compressed without loss |
+//! | `opus` | an Ogg Opus stream: what one hears, at a tenth of the size |
 //! | `ndjson` | one JSON message per chunk, as a service would receive it |
 //!
 //! One file per segment where the path contains `{segment}`, else one file for the whole run.
@@ -30,6 +31,7 @@ mod file;
 mod flac;
 mod lines;
 mod message;
+mod opus;
 mod output;
 mod path;
 mod pcm;

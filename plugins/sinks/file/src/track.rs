@@ -6,6 +6,7 @@ use glottis_core::Packet;
 use crate::config::{Config, Format};
 use crate::flac::Flac;
 use crate::lines::Lines;
+use crate::opus::Opus;
 use crate::output::Output;
 use crate::pcm::Pcm;
 
@@ -70,6 +71,7 @@ pub(crate) fn track(config: &Config, rate: u32, regular: bool) -> Result<Box<dyn
         Format::Wav => Box::new(Pcm::wav(config.sample, rate, regular)),
         Format::Raw => Box::new(Pcm::raw(config.sample)),
         Format::Flac => Box::new(Flac::new(rate)?),
+        Format::Opus => Box::new(Opus::new(rate)?),
         Format::Lines(message) => Box::new(Lines::new(message.clone(), rate)),
     })
 }

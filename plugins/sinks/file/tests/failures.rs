@@ -27,9 +27,11 @@ fn mistakes_in_the_keys_are_named() {
         (keys("a.flac"), "add `format = \"flac\"`"),
         (keys("a.wav").with("format", "flac"), "add `format = \"wav\"`"),
         (keys("a.flac").with("format", "flac").with("sample", "f32"), "use sample = \"s16\""),
+        (keys("a.opus"), "add `format = \"opus\"`"),
+        (keys("a.opus").with("format", "opus").with("sample", "f32"), "use sample = \"s16\""),
         (keys("a.ndjson").with("format", "ndjson"), "missing key \"message\""),
         (keys("a.wav").with("message", MESSAGE), "only format = \"ndjson\" has messages"),
-        (keys("a.wav").with("format", "opus"), "is not valid here"),
+        (keys("a.wav").with("format", "mp3"), "is not valid here"),
         (Table::default(), "missing key \"path\""),
     ] {
         let text = problem(keys);
@@ -158,6 +160,7 @@ fn a_full_disk_is_named() {
         keys("/dev/full").with("format", "ndjson").with("message", MESSAGE),
         keys("/dev/full"),
         keys("/dev/full").with("format", "flac"),
+        keys("/dev/full").with("format", "opus"),
     ] {
         let mut rig = Rig::start(keys, Path::new(""), TurnMode::Always);
         rig.begin(0);
