@@ -211,7 +211,8 @@ proptest! {
         let bytes = file.finish().unwrap();
         prop_assert_eq!(&bytes, &webm_opus(&sound, rate, &settings(frame, application)).unwrap());
         let (stream, _) = demux(&bytes);
-        let frames = (sound.len() + stream.pre_skip * rate as usize / 48_000).div_ceil((u64::from(rate) * frame / 1_000_000) as usize);
+        let late = stream.pre_skip * rate as usize / 48_000;
+        let frames = (sound.len() + late).div_ceil((u64::from(rate) * frame / 1_000_000) as usize);
         prop_assert_eq!(stream.packets.len(), frames);
     }
 }
