@@ -196,6 +196,16 @@ impl Block {
         }
     }
 
+    /// Makes this block equal to `other`, copying no more than a block of its rate holds: `*self =
+    /// *other` copies the storage of the longest.
+    pub fn copy_from(&mut self, other: &Block) {
+        let Block { at, captured, filled, valid, rate, marks: _, marked, samples: _ } = *other;
+        (self.at, self.captured, self.filled, self.valid) = (at, captured, filled, valid);
+        (self.rate, self.marked) = (rate, marked);
+        self.marks[..usize::from(marked)].copy_from_slice(other.marks());
+        self.samples_mut().copy_from_slice(other.samples());
+    }
+
     /// One past the last frame.
     pub fn end(&self) -> i64 {
         self.at + self.rate.block() as i64

@@ -294,8 +294,9 @@ impl Intake {
     pub fn take(&mut self, block: &mut Block) -> Taken {
         // Read before the ring: a block pushed before the end must not be missed.
         let ended = self.shared.ended.load(Ordering::Acquire);
-        if let Some(next) = self.ring.try_pop() {
-            *block = next;
+        if let Some(next) = self.ring.try_peek() {
+            block.copy_from(next);
+            self.ring.skip(1);
             if self.waits && self.ring.occupied_len() * 2 <= self.ring.capacity().get() {
                 wake(&self.shared.source_thread);
             }

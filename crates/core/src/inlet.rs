@@ -140,6 +140,14 @@ impl Outfeed {
         }
     }
 
+    /// As [`Outfeed::wake`], but only once half the queue is full: with a source that can wait, nobody
+    /// is late, and waking costs more than a packet does. What is left is owed a `wake`.
+    pub fn wake_half(&mut self) {
+        if self.room() * 2 <= self.capacity {
+            self.wake();
+        }
+    }
+
     /// Packets that can be queued now.
     pub fn room(&self) -> usize {
         self.empty.occupied_len()

@@ -84,9 +84,11 @@ impl Runner {
                         self.schedule.halt(&mut self.signals);
                         return Ended { result: Err(fault), processed };
                     }
-                    let took = clock::now().saturating_sub(taken);
-                    self.schedule.wake();
-                    if !self.intake.waits() {
+                    if self.intake.waits() {
+                        self.schedule.wake_half();
+                    } else {
+                        let took = clock::now().saturating_sub(taken);
+                        self.schedule.wake();
                         self.shared.cycle_max_ns.fetch_max(took, Ordering::Relaxed);
                     }
                 }
@@ -102,8 +104,9 @@ impl Runner {
 
     /// Sleeps until the next block is due, then looks each millisecond. A source that can wait wakes
     /// this thread itself.
-    fn wait(&self, due: u64) {
+    fn wait(&mut self, due: u64) {
         if self.intake.waits() {
+            self.schedule.wake();
             // A slow one, a program that speaks into stdin, is not kept waiting for half a ring.
             return self.intake.wait(LOOK * 2);
         }

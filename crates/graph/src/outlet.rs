@@ -200,4 +200,9 @@ impl Outlet {
     pub fn wake(&mut self) {
         self.chunker.outfeed().wake();
     }
+
+    /// Wakes the sink if it has much to do.
+    pub fn wake_half(&mut self) {
+        self.chunker.outfeed().wake_half();
+    }
 }

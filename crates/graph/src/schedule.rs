@@ -276,6 +276,14 @@ impl Schedule {
         }
     }
 
+    /// Wakes the sinks whose queues are half full: where the source can wait, what is left may wait
+    /// until this thread does.
+    pub fn wake_half(&mut self) {
+        for (_, outlet) in &mut self.outlets {
+            outlet.wake_half();
+        }
+    }
+
     /// What each node has cost so far, in the order they run.
     pub fn stats(&self) -> Vec<Arc<StepStats>> {
         self.steps.iter().map(|step| step.stats.clone()).collect()
