@@ -92,6 +92,11 @@ pub enum Task {
         #[command(subcommand)]
         service: Service,
     },
+    /// Measure a pipeline on this machine
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -143,6 +148,15 @@ pub enum Service {
         /// Settings of the simulator, a TOML file
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Bench {
+    /// What a block costs, by stage, when nothing waits for real time
+    Throughput {
+        /// The configuration; its source is a recording or stdin
+        pipeline: PathBuf,
     },
 }
 

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod allocations;
 mod args;
+mod bench;
 mod check;
 mod components;
 mod demo;
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Task::Components { name } => components::components(name.as_deref(), &args.common),
         Task::Schema => components::schema(&args.common),
         Task::Sim { service } => sim::sim(&service),
+        Task::Bench { what } => bench::bench(&what, &args.common),
         Task::Completions { shell } => {
             clap_complete::generate(
                 shell,
