@@ -158,6 +158,18 @@ pub enum Bench {
         /// The configuration; its source is a recording or stdin
         pipeline: PathBuf,
     },
+    /// How many live sessions with voice detection one core carries, against the RAVATAR simulator in a
+    /// process of its own
+    Sessions {
+        /// So many at once; without, ever more until the limit is exceeded
+        sessions: Option<usize>,
+        /// How long each number of sessions runs
+        #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "10s")]
+        time: Duration,
+        /// The latency, capture to socket, that 99 of 100 chunks must stay below
+        #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "20ms")]
+        limit: Duration,
+    },
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -60,9 +60,16 @@ fn prepare(args: &Demo) -> io::Result<Stage> {
     Ok(Stage { folder, _guard: guard, simulator: Simulator::start(SimConfig::default())? })
 }
 
+/// The sentences as samples at 16 kHz, with pauses between them.
+pub fn voice() -> Vec<i16> {
+    speech()[HEADER..].chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect()
+}
+
+/// Bytes before the first sample of each sentence.
+const HEADER: usize = 44;
+
 /// The sentences as one WAV file, with pauses between them.
 fn speech() -> Vec<u8> {
-    const HEADER: usize = 44;
     let mut wav = SENTENCES[0][..HEADER].to_vec();
     for sentence in SENTENCES {
         wav.extend_from_slice(&sentence[HEADER..]);

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use crate::args::{Bench, Common};
 
+mod choir;
+mod sessions;
 mod threads;
 mod throughput;
 
@@ -11,5 +13,6 @@ mod throughput;
 pub fn bench(bench: &Bench, common: &Common) -> ExitCode {
     match bench {
         Bench::Throughput { pipeline } => throughput::throughput(pipeline, common),
+        Bench::Sessions { sessions, time, limit } => sessions::sessions(*sessions, *time, *limit, common),
     }
 }
