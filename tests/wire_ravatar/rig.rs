@@ -1,4 +1,8 @@
 //! A simulator, a sink, and the pipeline's end of the queue between them.
+//!
+//! Include it with `#[path = "wire_ravatar/rig.rs"] mod rig;`.
+
+#![allow(dead_code)]
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

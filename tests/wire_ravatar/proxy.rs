@@ -1,4 +1,7 @@
-//! A wire between sink and simulator that can be cut, stopped up, and tapped.
+//! A wire between sink and simulator that can be cut, stopped up, and tapped. Needs the module `rig`
+//! beside it.
+
+#![allow(dead_code)]
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -1,0 +1,19 @@
+//! The RAVATAR sink over real sockets against the simulator. The test plays the pipeline: it holds
+//! the other end of the sink's queue. `C1` to `C70` in the comments are the statements of the
+//! protocol dossier; the sink's README maps each to its test.
+
+#[path = "wire_ravatar/proxy.rs"]
+mod proxy;
+#[path = "wire_ravatar/rig.rs"]
+mod rig;
+
+#[path = "wire_ravatar/live.rs"]
+mod live;
+#[path = "wire_ravatar/login.rs"]
+mod login;
+#[path = "wire_ravatar/loss.rs"]
+mod loss;
+#[path = "wire_ravatar/secrets.rs"]
+mod secrets;
+#[path = "wire_ravatar/stops.rs"]
+mod stops;
