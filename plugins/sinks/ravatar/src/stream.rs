@@ -184,6 +184,7 @@ impl Work<'_> {
             Step::Heard(Heard::Text(text)) => self.hear(text.as_str()),
             Step::Heard(Heard::Odd) => {
                 tracing::debug!("a binary message was ignored");
+                self.with.inlet.ignored();
                 None
             }
             Step::Heard(Heard::Flushed) => {

@@ -1,10 +1,10 @@
 //! What the service says while the live session is up, and what it obliges to.
 
 use glottis_core::SinkEvent;
-use glottis_core::event::Reply;
+use glottis_core::event::{Media, Reply};
 
 use super::Work;
-use crate::incoming::{self, Incoming, Trouble, TroubleKind};
+use crate::incoming::{self, Answer, Incoming, Trouble, TroubleKind};
 use crate::sink::End;
 use crate::socket::Lost;
 use crate::trouble::{self, StreamText};
@@ -15,23 +15,30 @@ const TIMEOUTS: u32 = 3;
 impl Work<'_> {
     /// Takes a message in; says if it ends the session.
     pub(super) fn hear(&mut self, text: &str) -> Option<End> {
-        let Some(Incoming { answer, notice, answers, trouble }) = incoming::read(text) else {
-            tracing::debug!(bytes = text.len(), "a message that is no JSON object was ignored");
+        let Some(heard) = incoming::read(text).filter(|heard| *heard != Incoming::default()) else {
+            tracing::debug!(bytes = text.len(), "a message without meaning was ignored");
+            self.with.inlet.ignored();
             return None;
         };
+        let Incoming { answer, notice, answers, trouble } = heard;
         if answers {
             self.owed = self.owed.saturating_sub(1);
             self.timeouts = 0;
         }
         if let Some(answer) = answer {
-            let reply =
-                Reply { text: answer.text, transcript: answer.transcript, raw: answer.raw, media: answer.media };
-            self.with.inlet.emit(SinkEvent::Reply(reply));
+            self.with.inlet.emit(SinkEvent::Reply(self.reply(answer)));
         }
         if let Some(words) = notice {
             self.with.inlet.emit(SinkEvent::Notice(self.with.veil.scrub(&words)));
         }
         trouble.and_then(|trouble| self.react(trouble))
+    }
+
+    /// The answer as it may be told: without secrets, also where the service repeats them.
+    fn reply(&self, Answer { text, transcript, raw, media, time_ms }: Answer) -> Reply {
+        let scrub = |text: String| self.with.veil.scrub(&text);
+        let media = media.map(|media| Media { url: media.url.map(scrub), ..media });
+        Reply { text: scrub(text), transcript: transcript.map(scrub), raw: scrub(raw), media, time_ms }
     }
 
     fn react(&mut self, Trouble { kind, mut said }: Trouble) -> Option<End> {
