@@ -15,6 +15,14 @@ pub(crate) struct Server {
     pub(crate) socket_host: String,
 }
 
+impl Server {
+    /// The name and the port that the socket connects to.
+    pub(crate) fn socket_name(&self) -> (String, u16) {
+        let (name, port) = self.socket_host.rsplit_once(':').unwrap_or((&self.socket_host, ""));
+        (name.trim_matches(['[', ']']).to_owned(), port.parse().unwrap_or_default())
+    }
+}
+
 /// What a key's address must be like.
 #[derive(Clone, Copy)]
 pub(crate) struct Schemes {
