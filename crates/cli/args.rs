@@ -92,6 +92,11 @@ pub enum Task {
         #[command(subcommand)]
         service: Service,
     },
+    /// What the RAVATAR service offers beside a run
+    Ravatar {
+        #[command(subcommand)]
+        what: Ravatar,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -144,6 +149,24 @@ pub enum Service {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Ravatar {
+    /// Print what was said, one JSON message per line, oldest first
+    History(Account),
+    /// End the live sessions that runs of this user left open, and say which
+    Release(Account),
+}
+
+/// A user of a service, as a sink names it.
+#[derive(clap::Args, Debug)]
+pub struct Account {
+    /// The configuration
+    pub pipeline: PathBuf,
+    /// The sink whose user it is; may be left out where there is only one of its type
+    #[arg(long, value_name = "NAME")]
+    pub sink: Option<String>,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -10,6 +10,8 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Na
 pub const CONFIG: u8 = 2;
 /// Source or device.
 pub const SOURCE: u8 = 3;
+/// A service.
+pub const SERVICE: u8 = 4;
 /// Internal.
 pub const INTERNAL: u8 = 5;
 

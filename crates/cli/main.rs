@@ -13,6 +13,7 @@ mod demo;
 mod devices;
 mod explain;
 mod progress;
+mod ravatar;
 mod run;
 mod sim;
 mod stop;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Task::Components { name } => components::components(name.as_deref(), &args.common),
         Task::Schema => components::schema(&args.common),
         Task::Sim { service } => sim::sim(&service),
+        Task::Ravatar { what } => ravatar::ravatar(&what, &args.common),
         Task::Completions { shell } => {
             clap_complete::generate(
                 shell,
