@@ -12,16 +12,27 @@ pub const PARAMS: &[Param] = &[
         Kind::Choice(&["auto", "always", "speech", "push-to-talk"]),
         "always: one segment from start to stop; speech: what the voice detector hears; push-to-talk: while the key is held; auto: what the service expects",
     ),
-    Param::new("pre_roll", Kind::Duration(0, 10_000), "audio from before the onset (speech)").default("\"300ms\""),
-    Param::new("hangover", Kind::Duration(0, 60_000), "silence that ends a segment (speech)").default("\"900ms\""),
-    Param::new("min_speech", Kind::Duration(0, 10_000), "voice needed before a segment begins (speech)")
-        .default("\"120ms\""),
+    // What a preset sets has its default there: a key that is written wins over both.
+    Param::new(
+        "preset",
+        Kind::Choice(&["default", "ravatar-demo"]),
+        "what the next four keys are where they are not written; ravatar-demo: as RAVATAR's demo page, with no pre-roll and no shortest speech",
+    )
+    .default("\"default\""),
+    Param::new("pre_roll", Kind::Duration(0, 10_000), "audio from before the onset (speech); default 300ms"),
+    Param::new("hangover", Kind::Duration(0, 60_000), "silence that ends a segment (speech); default 900ms"),
+    Param::new("min_speech", Kind::Duration(0, 10_000), "voice needed before a segment begins (speech); default 120ms"),
     Param::new(
         "max",
         Kind::Duration(100, 86_400_000),
-        "longest segment, without its pre-roll; the next goes on without a gap (speech, push-to-talk)",
+        "longest segment, without its pre-roll; the next goes on without a gap (speech, push-to-talk); default 15s",
+    ),
+    Param::new(
+        "begin",
+        Kind::Choice(&["onset", "at-once"]),
+        "onset: a segment begins with voice; at-once: it begins where the one before ended, voice or not, and a silent one ends at max (speech)",
     )
-    .default("\"15s\""),
+    .default("\"onset\""),
     Param::new("min_hold", Kind::Duration(0, 10_000), "a shorter press is a tap and sends nothing (push-to-talk)")
         .default("\"200ms\""),
     Param::new("release_tail", Kind::Duration(0, 10_000), "audio from after the release (push-to-talk)")
@@ -41,6 +52,8 @@ pub struct Turn {
     pub min_speech: Duration,
     /// Longest segment, without its pre-roll.
     pub max: Duration,
+    /// Whether a segment begins where the one before ended, voice or not.
+    pub at_once: bool,
     /// A shorter press is a tap.
     pub min_hold: Duration,
     /// Audio from after the release.
@@ -57,12 +70,18 @@ impl Turn {
             Some("push-to-talk") => TurnMode::PushToTalk,
             Some(_) => TurnMode::Auto,
         };
+        let preset = match settings.opt_text("preset") {
+            Some("ravatar-demo") => Turn::ravatar_demo(mode),
+            _ => Turn::with_mode(mode),
+        };
+        let or = |key, preset| settings.opt_duration(key).unwrap_or(preset);
         Turn {
             mode,
-            pre_roll: settings.duration("pre_roll"),
-            hangover: settings.duration("hangover"),
-            min_speech: settings.duration("min_speech"),
-            max: settings.duration("max"),
+            pre_roll: or("pre_roll", preset.pre_roll),
+            hangover: or("hangover", preset.hangover),
+            min_speech: or("min_speech", preset.min_speech),
+            max: or("max", preset.max),
+            at_once: settings.opt_text("begin") == Some("at-once"),
             min_hold: settings.duration("min_hold"),
             release_tail: settings.duration("release_tail"),
         }
@@ -77,9 +96,18 @@ impl Turn {
             hangover: ms(900),
             min_speech: ms(120),
             max: ms(15_000),
+            at_once: false,
             min_hold: ms(200),
             release_tail: ms(200),
         }
+    }
+
+    /// How RAVATAR's demo page takes turns: 900 ms of silence end one, 15 s cut it; a single loud
+    /// frame begins one, and nothing from before it is sent. The page also counts the 15 s from the
+    /// start of its recording and sends them when nobody spoke: that is `begin = "at-once"`, which the
+    /// preset leaves alone.
+    fn ravatar_demo(mode: TurnMode) -> Turn {
+        Turn { pre_roll: Duration::ZERO, min_speech: Duration::ZERO, ..Turn::with_mode(mode) }
     }
 
     pub(crate) fn frames(&self, rate: Rate) -> TurnFrames {
@@ -90,6 +118,7 @@ impl Turn {
             hangover: frames(self.hangover),
             min_speech: frames(self.min_speech),
             max: frames(self.max),
+            at_once: self.at_once,
             min_hold: frames(self.min_hold),
             release_tail: frames(self.release_tail),
             late: frames(LATE),
@@ -114,6 +143,7 @@ pub(crate) struct TurnFrames {
     pub hangover: i64,
     pub min_speech: i64,
     pub max: i64,
+    pub at_once: bool,
     pub min_hold: i64,
     pub release_tail: i64,
     pub late: i64,
