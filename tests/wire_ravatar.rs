@@ -6,14 +6,28 @@
 mod proxy;
 #[path = "wire_ravatar/rig.rs"]
 mod rig;
+#[path = "wire_ravatar/warp.rs"]
+mod warp;
 
+#[path = "wire_ravatar/calls.rs"]
+mod calls;
+#[path = "wire_ravatar/ends.rs"]
+mod ends;
+#[path = "wire_ravatar/fixtures.rs"]
+mod fixtures;
+#[path = "wire_ravatar/incoming.rs"]
+mod incoming;
 #[path = "wire_ravatar/live.rs"]
 mod live;
 #[path = "wire_ravatar/login.rs"]
 mod login;
 #[path = "wire_ravatar/loss.rs"]
 mod loss;
+#[path = "wire_ravatar/outgoing.rs"]
+mod outgoing;
 #[path = "wire_ravatar/secrets.rs"]
 mod secrets;
 #[path = "wire_ravatar/stops.rs"]
 mod stops;
+#[path = "wire_ravatar/tokens.rs"]
+mod tokens;

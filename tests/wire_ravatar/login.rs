@@ -229,7 +229,7 @@ async fn a_socket_that_refuses_every_token_is_tried_four_times() {
     let mut rig = Rig::start(&keys(&proxy.url()), edge(TurnMode::Always));
     let ended = rig.ended().await;
     assert_eq!(ended.result.unwrap_err().code, "AuthFailed");
-    assert_eq!(ended.waits.iter().map(std::time::Duration::as_secs).collect::<Vec<_>>(), [2, 4, 8]);
+    assert_waits(&ended.waits, &[2, 4, 8]);
     assert_eq!(count(&simulator, "POST /startLiveSession"), 0, "no avatar is taken up");
 }
 

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 use std::collections::VecDeque;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
 
 use crate::rig::Shared;
 
@@ -46,7 +48,11 @@ pub struct Proxy {
     /// Whether what the sink sends is left unread.
     stopped: watch::Sender<bool>,
     heard: Shared<Vec<u8>>,
+    said: Said,
 }
+
+/// What the sink has sent, connection by connection.
+type Said = Shared<Vec<Vec<u8>>>;
 
 impl Proxy {
     /// A wire to `upstream`, `http://host:port`.
@@ -60,11 +66,13 @@ impl Proxy {
             cut: cut.clone(),
             stopped: stopped.clone(),
             heard: Arc::default(),
+            said: Arc::default(),
         };
-        let (rules, heard) = (proxy.rules.clone(), proxy.heard.clone());
+        let (rules, heard, said) = (proxy.rules.clone(), proxy.heard.clone(), proxy.said.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let wire = Wire { rules: rules.clone(), stopped: stopped.subscribe(), heard: heard.clone() };
+                let stopped = stopped.subscribe();
+                let wire = Wire { rules: rules.clone(), stopped, heard: heard.clone(), said: said.clone() };
                 let mut dead = cut.subscribe();
                 dead.mark_unchanged();
                 tokio::spawn(async move {
@@ -104,12 +112,57 @@ impl Proxy {
     pub fn heard(&self) -> String {
         String::from_utf8_lossy(&self.heard.lock().unwrap()).into_owned()
     }
+
+    /// Every token and session the service has given out, as it crossed the wire.
+    pub fn secrets(&self) -> Vec<String> {
+        let wire = self.heard();
+        let keys = ["\"jwt\":\"", "\"session\":\""];
+        let given = keys.iter().flat_map(|key| wire.split(key).skip(1));
+        given.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+    }
+
+    /// Every message the sink has sent whole, as it crossed the wire, socket by socket.
+    pub fn messages(&self) -> Vec<String> {
+        let said = self.said.lock().unwrap();
+        let sockets = said.iter().filter(|said| said.starts_with(b"GET /ws/chat"));
+        sockets.flat_map(|said| texts(said)).collect()
+    }
+}
+
+/// The text messages behind a handshake.
+fn texts(said: &[u8]) -> Vec<String> {
+    let Some(handshake) = said.windows(4).position(|end| end == b"\r\n\r\n") else { return Vec::new() };
+    let mut socket = WebSocket::from_raw_socket(Tape(&said[handshake + 4..]), Role::Server, None);
+    let mut texts = Vec::new();
+    while let Ok(message) = socket.read() {
+        texts.extend(message.into_text().ok().filter(|text| text.starts_with('{')).map(|text| text.to_string()));
+    }
+    texts
+}
+
+/// A recording, played to a reader that may answer what it likes.
+struct Tape<'a>(&'a [u8]);
+
+impl Read for Tape<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        Read::read(&mut self.0, into)
+    }
+}
+
+impl Write for Tape<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 struct Wire {
     rules: Rules,
     stopped: watch::Receiver<bool>,
     heard: Shared<Vec<u8>>,
+    said: Said,
 }
 
 impl Wire {
@@ -134,11 +187,17 @@ impl Wire {
         client: Arc<tokio::sync::Mutex<OwnedWriteHalf>>,
     ) {
         let mut piece = vec![0; 64 << 10];
+        let connection = {
+            let mut said = self.said.lock().unwrap();
+            said.push(Vec::new());
+            said.len() - 1
+        };
         loop {
             if self.stopped.wait_for(|stopped| !stopped).await.is_err() {
                 return;
             }
             let Ok(n @ 1..) = from.read(&mut piece).await else { return };
+            self.said.lock().unwrap()[connection].extend_from_slice(&piece[..n]);
             match self.fate(&piece[..n]) {
                 Fate::Pass => {
                     if to.write_all(&piece[..n]).await.is_err() {

@@ -5,26 +5,45 @@
 #![allow(dead_code)]
 
 use std::path::Path;
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use glottis_core::inlet::{self, Control, Link, Outfeed};
+use glottis_core::event::Reply;
+use glottis_core::inlet::{self, Control, Inlet, Item, Link, Outfeed};
 use glottis_core::ledger::LedgerFigures;
 use glottis_core::param::{Table, check};
 use glottis_core::registry::ComponentKind;
 use glottis_core::sink::{Edge, SinkAction, SinkCommand};
 use glottis_core::{
-    Context, Packet, PacketKind, Rate, Reason, Registry, Sink, SinkError, SinkErrorKind, SinkEvent, TurnMode, clock,
+    Context, Packet, PacketKind, Problem, Rate, Reason, Registry, Sink, SinkError, SinkErrorKind, SinkEvent, TurnMode, clock,
 };
-use glottis_sim::ravatar::{Config, Simulator, State};
+use glottis_sim::ravatar::{Config, Rules, Simulator, State};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Frames of a chunk.
 pub const CHUNK: usize = 4096;
 
-/// Nothing here takes so long: a test that waits longer has failed.
+/// Nothing here takes so long: a test that waits longer has failed. Real time.
 pub const TOO_LONG: Duration = Duration::from_secs(30);
+
+/// Waits for `work`, but no longer than [`TOO_LONG`] of real time, whatever tokio's clock does.
+pub async fn in_time<T>(work: impl Future<Output = T>) -> Option<T> {
+    let (done, wait) = std::sync::mpsc::channel::<()>();
+    let (alarm, too_late) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        if wait.recv_timeout(TOO_LONG) == Err(RecvTimeoutError::Timeout) {
+            let _ = alarm.send(());
+        }
+    });
+    let result = tokio::select! {
+        result = work => Some(result),
+        _ = too_late => None,
+    };
+    drop(done);
+    result
+}
 
 /// A simulator that speaks PCM turns of any loudness.
 pub fn simulator(config: Config) -> Simulator {
@@ -49,14 +68,19 @@ pub fn patient(turn: TurnMode) -> Edge {
 
 /// The sink of `keys`, with `state_dir` for what it keeps.
 pub fn sink(keys: &Table, edge: &Edge, state_dir: Option<&Path>) -> Box<dyn Sink> {
+    let mut sink = build(keys, state_dir).unwrap_or_else(|problems| panic!("good keys: {problems:?}"));
+    sink.prepare(edge).expect("a good edge");
+    sink
+}
+
+/// The sink of `keys`, or what is wrong with them.
+pub fn build(keys: &Table, state_dir: Option<&Path>) -> Result<Box<dyn Sink>, Vec<Problem>> {
     let mut registry = Registry::new();
     glottis_sink_ravatar::register(&mut registry);
     let component = registry.get(ComponentKind::Sink, "ravatar").expect("registered");
     let context = Context { state_dir: state_dir.map(Path::to_owned), ..Context::default() };
-    let settings = check(keys, component.params, "sink[0]", Path::new(""), &registry).expect("good keys");
-    let mut sink = registry.sink("ravatar", &settings, &context).expect("good settings");
-    sink.prepare(edge).expect("a good edge");
-    sink
+    let settings = check(keys, component.params, "sink[0]", Path::new(""), &registry)?;
+    registry.sink("ravatar", &settings, &context)
 }
 
 /// How a sink's task ended.
@@ -90,8 +114,19 @@ impl Rig {
         Rig::of(sink(keys, &edge, None), packets)
     }
 
-    /// Runs `sink`.
-    pub fn of(mut sink: Box<dyn Sink>, packets: usize) -> Rig {
+    /// Runs `sink`, and again after each failure, without waiting.
+    pub fn of(sink: Box<dyn Sink>, packets: usize) -> Rig {
+        Rig::running(sink, packets, None)
+    }
+
+    /// Runs the sink of `keys`, and again after each failure, once it has waited as long as it wants
+    /// to, as the engine does.
+    pub fn unhurried(keys: &Table, edge: Edge) -> Rig {
+        Rig::running(sink(keys, &edge, None), 16, Some(edge.waits))
+    }
+
+    /// With `waits`, waits out what the sink wants to wait, and says whether the source does so too.
+    fn running(mut sink: Box<dyn Sink>, packets: usize, waits_of: Option<bool>) -> Rig {
         let (say, events) = watch::channel(Vec::new());
         let emit = Arc::new(move |event| say.send_modify(|events: &mut Vec<SinkEvent>| events.push(event)));
         let (outfeed, mut inlet, control) = inlet::queue(packets, CHUNK * 2, emit);
@@ -110,6 +145,12 @@ impl Rig {
                     return (Err(error), waits);
                 };
                 waits.push(wait);
+                if let Some(patient) = waits_of
+                    && !wait_out(sink.as_mut(), &mut inlet, wait, patient).await
+                {
+                    sink.leave(&mut inlet).await;
+                    return (Ok(()), waits);
+                }
             }
         });
         Rig { outfeed, control, events, task, segment: 0, seq: 0, at: 0, commands: 0 }
@@ -134,6 +175,12 @@ impl Rig {
     pub fn end(&mut self, reason: Reason, silence: i64) {
         let kind = PacketKind::End { reason, frames: 0, voice_end: self.at - silence };
         self.push(kind, &[], 0);
+        self.segment += 1;
+    }
+
+    /// Gives the segment up.
+    pub fn abort(&mut self, reason: Reason) {
+        self.push(PacketKind::Abort { reason }, &[], 0);
         self.segment += 1;
     }
 
@@ -169,7 +216,7 @@ impl Rig {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(TOO_LONG, wait).await.expect("the sink takes packets");
+        in_time(wait).await.expect("the sink takes packets");
     }
 
     /// Gives the sink a command; returns its number.
@@ -202,9 +249,15 @@ impl Rig {
             found.is_some()
         });
         // Dropped here, because it holds the events locked.
-        let waited = tokio::time::timeout(TOO_LONG, look).await.map(|found| found.is_ok());
-        assert!(matches!(waited, Ok(true)), "waited in vain: {:#?}", self.events());
+        let waited = in_time(look).await.map(|found| found.is_ok());
+        assert!(matches!(waited, Some(true)), "waited in vain: {:#?}", self.events());
         found.expect("it was found")
+    }
+
+    /// Waits until the sink has told something more than the last look showed.
+    pub async fn changed(&mut self) {
+        let told = in_time(self.events.changed()).await;
+        assert!(matches!(told, Some(Ok(()))), "waited in vain: {:#?}", self.events());
     }
 
     /// Waits until the sink has said `state` `times` times.
@@ -214,8 +267,8 @@ impl Rig {
             seen = events.iter().filter(|event| **event == SinkEvent::State(state)).count();
             seen >= times
         });
-        let waited = tokio::time::timeout(TOO_LONG, look).await.map(|found| found.is_ok());
-        assert!(matches!(waited, Ok(true)), "{state} only {seen} times: {:#?}", self.events());
+        let waited = in_time(look).await.map(|found| found.is_ok());
+        assert!(matches!(waited, Some(true)), "{state} only {seen} times: {:#?}", self.events());
     }
 
     /// Waits until the sink takes audio.
@@ -239,9 +292,36 @@ impl Rig {
 
     /// Waits for the sink to end by itself.
     pub async fn ended(&mut self) -> Ended {
-        let ended = tokio::time::timeout(TOO_LONG, &mut self.task).await.expect("the sink ends");
+        let ended = in_time(&mut self.task).await.expect("the sink ends");
         let (result, waits) = ended.expect("the sink does not panic");
         Ended { result, waits, ledger: self.control.stats().ledger.read() }
+    }
+
+    /// Answers the sink has told.
+    pub fn replies(&self) -> Vec<Reply> {
+        let reply = |event| match event {
+            SinkEvent::Reply(reply) => Some(reply),
+            _ => None,
+        };
+        self.events().into_iter().filter_map(reply).collect()
+    }
+
+    /// Notices the sink has told.
+    pub fn notices(&self) -> Vec<String> {
+        let notice = |event| match event {
+            SinkEvent::Notice(words) => Some(words),
+            _ => None,
+        };
+        self.events().into_iter().filter_map(notice).collect()
+    }
+
+    /// Waits of the retries the sink has told, within its runs.
+    pub fn retries(&self) -> Vec<Duration> {
+        let retry = |event| match event {
+            SinkEvent::Retry { in_ms, .. } => Some(Duration::from_millis(in_ms)),
+            _ => None,
+        };
+        self.events().into_iter().filter_map(retry).collect()
     }
 
     /// Errors the sink has told, with whether they were fatal.
@@ -254,9 +334,29 @@ impl Rig {
     }
 }
 
+/// Waits as the engine does between two runs. False: the run is over.
+async fn wait_out(sink: &mut dyn Sink, inlet: &mut Inlet, wait: Duration, mut stays: bool) -> bool {
+    let mut over = std::pin::pin!(tokio::time::sleep(wait));
+    loop {
+        let item = async { if stays { inlet.recv_command().await } else { inlet.recv().await } };
+        let item = tokio::select! {
+            () = &mut over => return true,
+            item = item => item,
+        };
+        match item {
+            Item::Halt => return false,
+            Item::Closed if sink.keeps() => stays = true,
+            Item::Closed => return false,
+            item => sink.meanwhile(inlet, item),
+        }
+    }
+}
+
 /// Waits until something is true of the simulator.
 pub async fn until(simulator: &Simulator, condition: impl FnMut(&State) -> bool) {
-    assert!(simulator.wait_for_async(TOO_LONG, condition).await, "log: {:#?}", simulator.log());
+    // The limit is that of `in_time`.
+    let found = in_time(simulator.wait_for_async(Duration::from_secs(3600 * 1000), condition)).await;
+    assert_eq!(found, Some(true), "log: {:#?}", simulator.log());
 }
 
 /// The names of all requests, in order.
@@ -299,6 +399,23 @@ pub fn padded(samples: &[i16], zeros: usize) -> Vec<i16> {
 pub fn assert_same(heard: &[i16], sent: &[i16]) {
     let differs = heard.iter().zip(sent).position(|(heard, sent)| heard != sent);
     assert!(heard == sent, "{} frames heard, {} sent; the first difference: {differs:?}", heard.len(), sent.len());
+}
+
+/// A simulator that misbehaves by these rules from the start.
+pub fn faulty(rules: serde_json::Value) -> Simulator {
+    simulator(Config { faults: faults(rules), ..Config::default() })
+}
+
+/// Fault rules, as they are written for the simulator.
+pub fn faults(rules: serde_json::Value) -> Rules {
+    Rules::parse_json(&rules.to_string()).expect("good rules")
+}
+
+/// Waits between runs, each within the fifth that they may be shorter or longer.
+#[track_caller]
+pub fn assert_waits(waits: &[Duration], seconds: &[u64]) {
+    let about = |(wait, wanted): (&Duration, &u64)| (wait.as_secs_f64() / *wanted as f64 - 1.0).abs() <= 0.2;
+    assert!(waits.len() == seconds.len() && waits.iter().zip(seconds).all(about), "{waits:?} instead of {seconds:?} s");
 }
 
 /// Something shared with a test's own server.

@@ -12,17 +12,6 @@ use serde_json::json;
 use crate::proxy::{Proxy, response};
 use crate::rig::*;
 
-/// Every token and session the service has given out, as it crossed the wire.
-fn secrets(wire: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for key in ["\"jwt\":\"", "\"session\":\""] {
-        for rest in wire.split(key).skip(1) {
-            found.push(rest.split('"').next().unwrap().to_owned());
-        }
-    }
-    found
-}
-
 /// Collects what is logged.
 #[derive(Clone, Default)]
 struct Logged(Arc<Mutex<Vec<u8>>>);
@@ -55,7 +44,7 @@ async fn no_event_error_or_log_line_shows_a_secret() {
         let proxy = Proxy::to(&simulator.http_url()).await;
         let mut rig = Rig::start(&keys(&proxy.url()), edge(TurnMode::Always));
         rig.open().await;
-        let known = secrets(&proxy.heard());
+        let known = proxy.secrets();
         assert_eq!(known.len(), 2, "a token and a session");
         let echo = format!("you sent {} in {}", known[0], known[1]);
         match scene {
@@ -83,7 +72,7 @@ async fn no_event_error_or_log_line_shows_a_secret() {
             }
         }
         let _ = rig.ended().await;
-        secret.extend(secrets(&proxy.heard()));
+        secret.extend(proxy.secrets());
         for event in rig.events() {
             // The one event that was asked to hold a token.
             let asked = matches!(&event, SinkEvent::Session(session) if session.streaming_url.is_some());

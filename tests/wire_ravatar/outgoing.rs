@@ -1,0 +1,1 @@
+//! What the sink says, as it crosses the wire.
