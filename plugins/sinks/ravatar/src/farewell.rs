@@ -100,12 +100,20 @@ impl Ravatar {
     /// Audio has no place to go until the next attempt.
     fn let_go(&mut self, inlet: &mut Inlet) {
         self.reconnect.failed();
-        if self.opened {
-            inlet.set_link(Link::Down);
-        }
+        self.link_down(inlet);
         if !self.waits() {
             self.drop_unsent(inlet, Cause::Disconnected);
             self.put_by(inlet);
+        }
+    }
+
+    /// Lets the pipeline end what is under way.
+    pub(crate) fn link_down(&mut self, inlet: &mut Inlet) {
+        if inlet.link() == Link::Up {
+            self.outbox.lost();
+        }
+        if self.opened {
+            inlet.set_link(Link::Down);
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct Outbox {
     lasts: bool,
     /// Whether there has been a connection.
     opened: bool,
+    /// When the connection was lost last.
+    lost: Instant,
     /// Whether the source can wait, so that nothing may be dropped.
     patient: bool,
     /// Age and patience of the letter taken last, should it come back.
@@ -54,8 +56,8 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// `lasts`: keep messages over a loss of the connection. `patient`: the source can wait.
     pub(crate) fn new(lasts: bool, patient: bool) -> Outbox {
-        let taken = (Instant::now(), OLDEST);
-        Outbox { waiting: VecDeque::new(), lasts: lasts || patient, opened: false, patient, taken }
+        let (lost, taken) = (Instant::now(), (Instant::now(), OLDEST));
+        Outbox { waiting: VecDeque::new(), lasts: lasts || patient, opened: false, lost, patient, taken }
     }
 
     /// Whether nothing waits.
@@ -73,8 +75,8 @@ impl Outbox {
         self.lasts
     }
 
-    fn push(&mut self, letter: Letter, oldest: Duration) {
-        self.waiting.push_back(Waiting { letter, made: Instant::now(), oldest });
+    fn push(&mut self, letter: Letter, made: Instant, oldest: Duration) {
+        self.waiting.push_back(Waiting { letter, made, oldest });
     }
 
     /// Takes a command; one that is no text, or a bad one, is answered at once.
@@ -84,7 +86,7 @@ impl Outbox {
             SinkAction::Text(_) if self.is_full() => {
                 format!("{MOST} messages wait already; the service does not read")
             }
-            SinkAction::Text(_) => return self.push(Letter::Text(command), OLDEST),
+            SinkAction::Text(_) => return self.push(Letter::Text(command), Instant::now(), OLDEST),
             _ => "the live session is not up".to_owned(),
         };
         inlet.answer(&command, Err(problem));
@@ -101,25 +103,26 @@ impl Outbox {
 
     /// Takes a turn. Where it finds no room it is lost by name: what was said first is sent first.
     pub(crate) fn turn(&mut self, inlet: &mut Inlet, blob: Blob) {
-        self.add_turn(inlet, blob, OLDEST);
+        self.add_turn(inlet, blob, Instant::now(), OLDEST);
     }
 
-    /// Takes the beginning of a turn that lost its connection.
+    /// Takes the beginning of a turn that lost its connection. The pipeline may say so only when there
+    /// is one again.
     pub(crate) fn partial_turn(&mut self, inlet: &mut Inlet, blob: Blob) {
-        if self.lasts {
-            self.add_turn(inlet, blob, OLDEST_PARTIAL);
+        if self.lasts && self.lost.elapsed() <= OLDEST_PARTIAL {
+            self.add_turn(inlet, blob, self.lost, OLDEST_PARTIAL);
         } else {
             lose(inlet, Letter::Turn(blob), Cause::Disconnected);
         }
     }
 
-    fn add_turn(&mut self, inlet: &mut Inlet, blob: Blob, oldest: Duration) {
+    fn add_turn(&mut self, inlet: &mut Inlet, blob: Blob, made: Instant, oldest: Duration) {
         // A source that can wait is not asked for more while the outbox is full, so what comes in one
         // go still finds a place.
         if self.is_full() && !self.patient {
             lose(inlet, Letter::Turn(blob), Cause::Overflow);
         } else {
-            self.push(Letter::Turn(blob), oldest);
+            self.push(Letter::Turn(blob), made, oldest);
         }
     }
 
@@ -134,6 +137,11 @@ impl Outbox {
     pub(crate) fn back(&mut self, letter: Letter) {
         let (made, oldest) = self.taken;
         self.waiting.push_front(Waiting { letter, made, oldest });
+    }
+
+    /// The connection is lost.
+    pub(crate) fn lost(&mut self) {
+        self.lost = Instant::now();
     }
 
     /// There is a connection: what has waited too long for it is lost.

@@ -164,9 +164,7 @@ impl Ravatar {
             let end = match end {
                 End::Rejected(lost) if !rejected => {
                     rejected = true;
-                    if self.opened {
-                        inlet.set_link(Link::Down);
-                    }
+                    self.link_down(inlet);
                     self.disconnected(inlet, Some(&lost), socket).await;
                     match self.renew(inlet).await {
                         Ok(()) => continue,
