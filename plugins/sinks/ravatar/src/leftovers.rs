@@ -23,7 +23,9 @@ impl Ravatar {
             let why = match ended {
                 Ok(Ok(())) => {
                     page.strike();
-                    inlet.emit(SinkEvent::Notice(format!("ended the live session {license} that an earlier run left open")));
+                    inlet.emit(SinkEvent::Notice(format!(
+                        "ended the live session {license} that an earlier run left open"
+                    )));
                     continue;
                 }
                 Ok(Err(error)) => error.message,

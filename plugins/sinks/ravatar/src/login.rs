@@ -16,7 +16,7 @@ use crate::outbox::Outbox;
 use crate::rest::{Rest, Start, Token};
 use crate::sink::{End, Live, Ravatar, Service};
 use crate::socket::{Heard, Lost, Refused, Socket};
-use crate::{tls, trouble, user};
+use crate::{server, tls, trouble, user};
 
 /// How long a start that is on its way is waited for once a halt was asked for: without its licence
 /// the session could not be ended.
@@ -97,7 +97,8 @@ impl Ravatar {
     /// it was started with.
     async fn configure(&mut self, inlet: &mut Inlet) -> Result<Token, End> {
         let Some(Service { rest, .. }) = &self.service else { return Err(End::Finished) };
-        let mut token = attend(inlet, &mut self.outbox, rest.fresh_token()).await?.map_err(|error| self.after(error))?;
+        let mut token =
+            attend(inlet, &mut self.outbox, rest.fresh_token()).await?.map_err(|error| self.after(error))?;
         let known = self.facts.as_ref().is_some_and(|(generation, _)| *generation == token.generation);
         if self.live.is_none() && !known {
             let facts = attend(inlet, &mut self.outbox, rest.connection()).await?.map_err(|error| self.after(error))?;
@@ -149,6 +150,10 @@ impl Ravatar {
         });
         let live = Live { license: started.license, streaming_url: started.streaming_url, choice, page };
         inlet.emit(SinkEvent::Session(live.public()));
+        if live.streaming_url.as_ref().is_some_and(|url| server::is_exposed(url.reveal())) {
+            let words = "the streaming page is plain http: a page that is https cannot show it";
+            inlet.emit(SinkEvent::Notice(words.to_owned()));
+        }
         self.live = Some(live);
         match lost {
             _ if inlet.is_halted() => Err(End::Halted),

@@ -74,6 +74,11 @@ fn host(url: &Url) -> String {
     format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
 }
 
+/// Whether a page travels in plain text beyond this machine.
+pub(crate) fn is_exposed(page: &str) -> bool {
+    Url::parse(page).is_ok_and(|url| url.scheme() == "http" && !is_loopback(&url))
+}
+
 fn is_loopback(url: &Url) -> bool {
     // The URL type keeps the brackets of IPv6.
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);

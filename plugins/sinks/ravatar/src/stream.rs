@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use glottis_core::inlet::Item;
 use glottis_core::sink::Edge;
-use glottis_core::{Inlet, Packet, SinkError};
+use glottis_core::{Inlet, Packet, SinkError, SinkEvent};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -27,7 +27,10 @@ use crate::trouble;
 
 mod command;
 mod hear;
+mod owed;
 mod write;
+
+use owed::Owed;
 
 /// Packets of a live source that may wait while a write is stuck; beyond, the oldest are dropped.
 const WAITING: usize = 4;
@@ -75,8 +78,9 @@ struct Work<'a> {
     zeros: Vec<u8>,
     pace: Pace,
     writing: Option<(Writing, usize)>,
-    /// Turns without an answer.
-    owed: u32,
+    owed: Owed,
+    /// Length of the message written last.
+    last: usize,
     /// Whether the segment in progress has sent any audio.
     spoken: bool,
     /// Whether the turn of the segment before goes on in this one.
@@ -133,7 +137,8 @@ impl<'a> Stream<'a> {
             envelope,
             zeros,
             writing: None,
-            owed: 0,
+            owed: Owed::default(),
+            last: 0,
             spoken: false,
             goes_on: false,
             closed: false,
@@ -213,6 +218,11 @@ impl Work<'_> {
                 self.ask_for_reload();
                 None
             }
+            Step::Tick if self.owed.is_late() => {
+                let words = "no answer to the last turn for 30 s; still waiting, and nothing is sent again";
+                self.with.inlet.emit(SinkEvent::Notice(words.to_owned()));
+                None
+            }
             Step::Tick => self.with.socket.tick().err().map(|lost| self.lost(lost)),
         }
     }
@@ -265,13 +275,13 @@ impl Work<'_> {
             Arrival::Asked(until) if idle => Some(until),
             _ => None,
         };
-        let recovery = self.with.stalls.due();
-        let timers = [self.with.socket.deadline(), self.pace.wait_until(), linger, stuck, arrival, recovery];
+        let (recovery, late) = (self.with.stalls.due(), self.owed.due());
+        let timers = [self.with.socket.deadline(), self.pace.wait_until(), linger, stuck, arrival, recovery, late];
         timers.into_iter().flatten().min()
     }
 
     fn is_done(&self) -> bool {
-        let lingering = self.owed > 0
+        let lingering = self.owed.is_any()
             && !self.with.config.linger.is_zero()
             && self.linger.is_none_or(|until| Instant::now() < until);
         self.closed && self.writing.is_none() && !self.has_waiting() && !lingering
@@ -292,8 +302,8 @@ impl Work<'_> {
 
     fn lost(&self, lost: Lost) -> End {
         if lost.code == Some(1009) {
-            let bytes = self.writing.as_ref().map_or(0, |(_, bytes)| *bytes);
-            let error = trouble::protocol("stream", format!("the service refuses a message of {bytes} bytes"));
+            let message = format!("the service refuses a message of {} bytes", self.last);
+            let error = trouble::protocol("stream", message);
             return End::failed(error.advice("use smaller chunks, or a shorter text"));
         }
         if lost.is_token_refusal() && self.with.socket.messages() == 0 {

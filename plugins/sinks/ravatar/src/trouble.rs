@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use crate::catalogue;
 use glottis_core::{Cause, SinkError, SinkErrorKind};
+
+use crate::catalogue;
 
 /// What the service said, as far as it is known, scrubbed of secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

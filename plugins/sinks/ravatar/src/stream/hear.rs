@@ -19,7 +19,7 @@ impl Work<'_> {
         };
         let Incoming { answer, notice, answers, trouble } = heard;
         if answers {
-            self.owed = self.owed.saturating_sub(1);
+            self.owed.settled();
             self.with.stalls.well();
         }
         if let Some(answer) = answer {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use glottis_core::ledger::Settled;
 use glottis_core::sink::SinkAction;
-use glottis_core::{Cause, Packet, PacketKind, Reason, clock};
+use glottis_core::{Cause, Packet, PacketKind, Reason, TurnMode, clock};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{Arrival, Work, Writing};
@@ -72,9 +72,14 @@ impl Work<'_> {
                 self.with.tail.end(reason, packet.at, voice_end);
                 // What goes on in the next segment is the same turn.
                 self.goes_on = self.spoken && reason == Reason::Max;
+                if self.spoken && !self.goes_on && self.with.edge.turn != TurnMode::Always {
+                    self.owed.complete();
+                }
             }
             PacketKind::Abort { .. } => {
-                self.owed = self.owed.saturating_sub(u32::from(self.spoken));
+                if self.spoken {
+                    self.owed.settled();
+                }
                 self.goes_on = false;
             }
             PacketKind::Data { .. } => {}
@@ -95,7 +100,7 @@ impl Work<'_> {
         }
         // Counted at the turn's first audio: the service may answer before it has all of it.
         if !std::mem::replace(&mut self.spoken, true) && !std::mem::take(&mut self.goes_on) {
-            self.owed += 1;
+            self.owed.begun();
         }
         let message = self.envelope.pcm(&packet.body);
         self.write(Writing::Packet(packet), message)
@@ -129,6 +134,7 @@ impl Work<'_> {
 
     fn write(&mut self, writing: Writing, message: Utf8Bytes) -> Result<(), Lost> {
         self.arrival = Arrival::Unknown;
+        self.last = message.as_str().len();
         self.writing = Some((writing, message.as_str().len()));
         self.with.socket.send(message)
     }
@@ -141,7 +147,8 @@ impl Work<'_> {
             Writing::Packet(packet) => self.with.inlet.delivered(packet),
             Writing::Zeros => self.with.inlet.padded(u64::from(self.with.edge.chunk_frames)),
             Writing::Letter(letter) => {
-                self.owed += 1;
+                self.owed.begun();
+                self.owed.complete();
                 match letter {
                     Letter::Text(command) => self.with.inlet.answer(&command, Ok(())),
                     Letter::Turn(blob) => self.with.inlet.settle(blob.receipt, Settled::Delivered),
