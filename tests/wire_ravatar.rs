@@ -2,6 +2,8 @@
 //! the other end of the sink's queue. `C1` to `C70` in the comments are the statements of the
 //! protocol dossier; the sink's README maps each to its test.
 
+#[path = "support/http.rs"]
+mod http;
 #[path = "wire_ravatar/proxy.rs"]
 mod proxy;
 #[path = "wire_ravatar/rig.rs"]
@@ -9,6 +11,8 @@ mod rig;
 #[path = "wire_ravatar/warp.rs"]
 mod warp;
 
+#[path = "wire_ravatar/answers.rs"]
+mod answers;
 #[path = "wire_ravatar/calls.rs"]
 mod calls;
 #[path = "wire_ravatar/ends.rs"]

@@ -37,7 +37,7 @@ pub fn response(status: u16, body: &str) -> Fate {
     ))
 }
 
-type Rules = Shared<Vec<(&'static str, VecDeque<Fate>)>>;
+type Rules = Shared<Vec<(String, VecDeque<Fate>)>>;
 
 /// The wire.
 pub struct Proxy {
@@ -92,7 +92,8 @@ impl Proxy {
     }
 
     /// The next requests that begin with `start` meet these fates, the last of them for ever.
-    pub fn rule(&self, start: &'static str, fates: impl IntoIterator<Item = Fate>) {
+    pub fn rule(&self, start: impl Into<String>, fates: impl IntoIterator<Item = Fate>) {
+        let start = start.into();
         let mut rules = self.rules.lock().unwrap();
         rules.retain(|(other, _)| *other != start);
         rules.push((start, fates.into_iter().collect()));
@@ -119,6 +120,14 @@ impl Proxy {
         let keys = ["\"jwt\":\"", "\"session\":\""];
         let given = keys.iter().flat_map(|key| wire.split(key).skip(1));
         given.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+    }
+
+    /// The handshakes of the sink's sockets, headers included.
+    pub fn handshakes(&self) -> Vec<String> {
+        let said = self.said.lock().unwrap();
+        let sockets = said.iter().filter(|said| said.starts_with(b"GET /ws/chat"));
+        let head = |said: &Vec<u8>| String::from_utf8_lossy(said).split("\r\n\r\n").next().map(str::to_owned);
+        sockets.filter_map(head).map(|head| head + "\r\n").collect()
     }
 
     /// Every message the sink has sent whole, as it crossed the wire, socket by socket.

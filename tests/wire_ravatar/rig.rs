@@ -16,7 +16,8 @@ use glottis_core::param::{Table, check};
 use glottis_core::registry::ComponentKind;
 use glottis_core::sink::{Edge, SinkAction, SinkCommand};
 use glottis_core::{
-    Context, Packet, PacketKind, Problem, Rate, Reason, Registry, Sink, SinkError, SinkErrorKind, SinkEvent, TurnMode, clock,
+    Context, Packet, PacketKind, Problem, Rate, Reason, Registry, Sink, SinkError, SinkErrorKind, SinkEvent, TurnMode,
+    clock,
 };
 use glottis_sim::ravatar::{Config, Rules, Simulator, State};
 use tokio::sync::watch;
@@ -169,6 +170,13 @@ impl Rig {
         let kind = PacketKind::Data { frames: CHUNK as u32, padded: (CHUNK - samples.len()) as u32 };
         self.push(kind, &padded, samples.len() as u32);
         self.at += samples.len() as i64;
+    }
+
+    /// Sends a chunk of the segment as it is, however short.
+    pub fn piece(&mut self, samples: &[i16]) {
+        let frames = samples.len() as u32;
+        self.push(PacketKind::Data { frames, padded: 0 }, samples, frames);
+        self.at += i64::from(frames);
     }
 
     /// Ends the segment, the last `silence` frames of which were no voice.
