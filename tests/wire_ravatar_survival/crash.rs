@@ -146,7 +146,10 @@ fn what_is_meant_is_asked_for_by_name() {
     let simulator = simulator(Config::default());
     let machine = Machine::of(&simulator);
     machine.release(&["--sink", "nobody"]).exits(2).says(&["nobody", "avatar"]);
-    machine.project.write("pipeline.toml", "version = 1\n[source]\ntype = \"stdin\"\n[[sink]]\ntype = \"file\"\npath = \"x.wav\"\n");
+    machine.project.write(
+        "pipeline.toml",
+        "version = 1\n[source]\ntype = \"stdin\"\n[[sink]]\ntype = \"file\"\npath = \"x.wav\"\n",
+    );
     machine.release(&[]).exits(2).says(&["no sink of type", "ravatar"]);
     assert_eq!(simulator.log().requests("").count(), 0);
 }

@@ -238,6 +238,27 @@ async fn a_service_that_stops_reading_is_left_for_a_new_connection() {
     assert_eq!(log.messages().filter(|message| message.fields.get("request").is_some()).count(), 1);
 }
 
+/// C70, as far as it is the sink's: a microphone that fails ends its turn and falls silent. Neither
+/// socket nor session cares how long, and the next turn goes the same way.
+#[tokio::test]
+async fn a_source_that_fails_costs_neither_socket_nor_session() {
+    let simulator = simulator(Config { ping: None, pace_limit: 0.0, ..Config::default() });
+    let warp = Warp::start(1);
+    let mut rig = Rig::start(&keys(&simulator.http_url()).with("ping", "off"), edge(TurnMode::Speech));
+    rig.open().await;
+    for turn in 1..=7 {
+        rig.begin();
+        rig.chunk(&noise(CHUNK, turn));
+        until(&simulator, |state| state.log().messages().count() == turn as usize).await;
+        rig.abort(Reason::Gap);
+        // As long as it takes to find another device, or to plug one in.
+        warp.skip(Duration::from_secs(600)).await;
+    }
+    assert_eq!((simulator.active_sessions(), sockets(&simulator), rig.errors().len()), (1, 1, 0));
+    rig.finish().await.result.unwrap();
+    assert_eq!((count(&simulator, "POST /startLiveSession"), count(&simulator, "POST /endLiveSession")), (1, 1));
+}
+
 /// 12.5: a turn without an answer is told, once, and not sent again.
 #[tokio::test]
 async fn a_turn_that_is_not_answered_is_told_and_not_sent_again() {
@@ -247,6 +268,7 @@ async fn a_turn_that_is_not_answered_is_told_and_not_sent_again() {
     let mut rig = Rig::start(&keys(&simulator.http_url()).with("ping", "off"), edge(TurnMode::PushToTalk));
     rig.open().await;
     rig.ask(SinkAction::Text("hello?".into())).await.unwrap();
+    until(&simulator, |state| state.log().messages().count() == 1).await;
     warp.skip(Duration::from_secs(29)).await;
     assert_eq!(rig.notices(), [""; 0]);
     warp.skip(Duration::from_secs(1)).await;

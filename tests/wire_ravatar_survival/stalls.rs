@@ -41,7 +41,8 @@ async fn a_stalling_stream_is_recovered_three_times_and_then_ended() {
     simulator.push(stall);
     let ended = rig.ended().await;
     assert_eq!((ended.result.unwrap_err().code, ended.waits.len()), ("StreamError", 0));
-    let opened = simulator.log().entries.iter().filter(|entry| matches!(entry.event, Event::SocketOpened { .. })).count();
+    let opened =
+        simulator.log().entries.iter().filter(|entry| matches!(entry.event, Event::SocketOpened { .. })).count();
     let calls = (count(&simulator, "POST /startLiveSession"), count(&simulator, "POST /endLiveSession"));
     assert_eq!((opened, calls, simulator.active_sessions()), (1, (1, 1), 0));
 }

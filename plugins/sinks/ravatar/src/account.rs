@@ -65,7 +65,14 @@ impl Account {
         let config = Config::new(settings, context)?;
         let user_id = match &config.user_id {
             Some(user_id) => user_id.clone(),
-            None => user::kept(config.state_dir.as_deref()).id,
+            None => {
+                let kept = user::kept(config.state_dir.as_deref());
+                if let Some(problem) = kept.problem {
+                    let message = format!("the user id of earlier runs is not known: {problem}");
+                    return Err(vec![settings.problem("user_id", message).help("set user_id")]);
+                }
+                kept.id
+            }
         };
         Ok(Account { config, user_id, sink: context.name.clone(), veil: Veil::default() })
     }

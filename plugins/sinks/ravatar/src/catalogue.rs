@@ -63,7 +63,7 @@ pub const ERRORS: &[ErrorCode] = &[
     row(
         "Disconnected",
         "the socket was lost; fatal once it could not be had again",
-        "nothing, as glottis reconnects by itself; if it happens often, look at the network",
+        "nothing at first: glottis reconnects by itself; if it happens often, look at the network",
         true,
     ),
     row(

@@ -10,13 +10,16 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use fs4::FileExt;
 use serde::{Deserialize, Serialize};
 
 /// The directory inside the state directory.
 const DIRECTORY: &str = "ravatar-sessions";
+
+/// An entry older than this is forgotten: no service keeps a session for so long.
+const OLDEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What the journal knows of a live session. No token: whoever ends it logs in anew.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -31,6 +34,17 @@ pub(crate) struct Entry {
     pub(crate) process: u32,
     /// When it was started, in seconds since the Unix epoch.
     pub(crate) started: u64,
+}
+
+impl Entry {
+    fn is_old(&self) -> bool {
+        now().saturating_sub(self.started) > OLDEST.as_secs()
+    }
+}
+
+/// Seconds since the Unix epoch.
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// A page of the journal. Its lock is held until it is dropped.
@@ -79,7 +93,6 @@ impl Journal {
     /// What the system said.
     pub(crate) fn write(&self, license: &str) -> io::Result<Option<Page>> {
         let Some(directory) = &self.directory else { return Ok(None) };
-        let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let entry = Entry {
             endpoint: self.endpoint.clone(),
             user_id: self.user_id.clone(),
@@ -87,7 +100,7 @@ impl Journal {
             sink: self.sink.clone(),
             license_id: license.to_owned(),
             process: std::process::id(),
-            started,
+            started: now(),
         };
         make_private(directory)?;
         let path = directory.join(format!("{:016x}.json", number(&entry)));
@@ -117,8 +130,10 @@ impl Journal {
             return Vec::new();
         };
         let paths = files.flatten().map(|file| file.path());
-        let mut leftovers: Vec<_> =
-            paths.filter_map(|path| abandoned(&path)).filter(|(entry, _)| mine(entry)).collect();
+        let found = paths.filter_map(|path| abandoned(&path));
+        let (old, recent): (Vec<_>, Vec<_>) = found.partition(|(entry, _)| entry.is_old());
+        old.into_iter().for_each(|(_, page)| page.strike());
+        let mut leftovers: Vec<_> = recent.into_iter().filter(|(entry, _)| mine(entry)).collect();
         leftovers.sort_by(|(a, _), (b, _)| (a.started, &a.license_id).cmp(&(b.started, &b.license_id)));
         leftovers
     }
@@ -212,6 +227,20 @@ mod tests {
         }
         assert_eq!(licenses(&journal, false), ["lic-1"]);
         assert!(Journal::new(None, "e", "u", "p", "s").write("l").unwrap().is_none());
+    }
+
+    #[test]
+    fn what_nobody_has_asked_for_in_a_month_is_forgotten() {
+        let state = tempfile::tempdir().unwrap();
+        let journal = journal(state.path(), "u", "p");
+        let page = journal.write("lic-1").unwrap().unwrap();
+        let path = page.path.clone();
+        drop(page);
+        let mut entry: Entry = serde_json::from_reader(File::open(&path).unwrap()).unwrap();
+        entry.started -= OLDEST.as_secs() + 60;
+        fs::write(&path, serde_json::to_vec(&entry).unwrap()).unwrap();
+        assert_eq!(licenses(&journal, false), [""; 0]);
+        assert!(!path.exists());
     }
 
     #[cfg(unix)]
