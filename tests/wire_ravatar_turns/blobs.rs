@@ -87,6 +87,51 @@ async fn a_turn_is_one_message_bit_for_bit() {
     }
 }
 
+/// The other containers: as long as what was said, to the sample.
+#[tokio::test]
+async fn a_turn_can_be_opus_in_webm_or_ogg() {
+    for (blob, container) in [("webm-opus", Container::Ebml), ("ogg-opus", Container::Ogg)] {
+        for live in [true, false] {
+            let simulator = simulator(Config::default());
+            let keys = if live { blobs(&simulator) } else { chat(&simulator) };
+            let mut rig = Rig::start(&keys.with("blob", blob), patient(TurnMode::PushToTalk));
+            rig.open().await;
+            let said = [3 * CHUNK + 100, 20 * CHUNK];
+            for frames in said {
+                rig.say(&noise(frames, 1), Reason::Release, 0).await;
+            }
+            let ended = rig.finish().await;
+            ended.result.unwrap();
+            for (blob, frames) in simulator.blobs().iter().zip(said) {
+                assert_eq!(blob.facts.container, container);
+                let (seconds, wanted) = (blob.facts.seconds.expect("a length"), frames as f64 / 16_000.0);
+                assert!((seconds - wanted).abs() < 1.0 / 16_000.0, "{container:?}: {seconds} s of {wanted} s");
+                assert!(blob.facts.bytes < frames, "half the size of WAV at most");
+            }
+            assert_eq!(simulator.blobs().len(), said.len());
+            all_delivered(&ended.ledger, said.iter().sum());
+            assert_eq!(simulator.violations(), []);
+        }
+    }
+}
+
+/// An Opus turn that does not fit is cut as well, and no sample is lost at the cut.
+#[tokio::test]
+async fn a_long_opus_turn_is_cut() {
+    let simulator = simulator(Config::default());
+    let keys = chat(&simulator).with("blob", "ogg-opus").with("max_message", "64KiB");
+    let mut rig = Rig::start(&keys, patient(TurnMode::Always));
+    rig.open().await;
+    rig.say(&noise(100 * CHUNK, 1), Reason::Stop, 0).await;
+    let ended = rig.finish().await;
+    ended.result.unwrap();
+    let seconds: f64 = simulator.blobs().iter().filter_map(|blob| blob.facts.seconds).sum();
+    assert!((seconds - (100 * CHUNK) as f64 / 16_000.0).abs() < 0.001, "{seconds} s");
+    assert!(simulator.blobs().len() > 1);
+    assert!(simulator.log().messages().all(|message| message.bytes <= 64 << 10));
+    all_delivered(&ended.ledger, 100 * CHUNK);
+}
+
 /// C36: by who marked the turn's borders, under both rules.
 #[tokio::test]
 async fn the_push_to_talk_flag_follows_who_marked_the_turn() {

@@ -8,11 +8,13 @@ use glottis_core::ledger::Settled;
 use glottis_core::packet::Receipt;
 use glottis_core::{Cause, Packet, PacketKind, Rate, Reason, TurnMode};
 
-use crate::voice::Flag;
 use crate::outbox::Outbox;
-use container::Recording;
+use crate::trouble;
+use crate::voice::Flag;
+use container::{Failed, Recording};
 
 mod container;
+mod opus;
 mod wav;
 
 pub(crate) use container::Container;
@@ -63,9 +65,12 @@ impl Collector {
         self.most = bytes;
     }
 
-    /// The bytes a file needs for a single chunk of `bytes` bytes: below that nothing can be sent.
-    pub(crate) fn least(&self, bytes: usize) -> usize {
-        self.container.record(self.rate).most(bytes)
+    /// The bytes a file may need for a single chunk of `bytes` bytes: below that nothing can be sent.
+    ///
+    /// # Errors
+    /// There can be no such file.
+    pub(crate) fn least(&self, bytes: usize) -> Result<usize, Failed> {
+        Ok(self.container.record(self.rate)?.most(bytes))
     }
 
     /// Takes the next packet. What is whole goes to `outbox`.
@@ -73,8 +78,8 @@ impl Collector {
         match packet.kind {
             PacketKind::Begin => {
                 self.forget(inlet, Cause::Overflow);
-                self.piece = Some(self.begin());
                 inlet.delivered(packet);
+                self.begin(inlet);
             }
             PacketKind::Data { .. } => self.data(inlet, outbox, packet),
             PacketKind::End { reason, .. } => {
@@ -88,8 +93,14 @@ impl Collector {
         }
     }
 
-    fn begin(&self) -> Piece {
-        Piece { recording: self.container.record(self.rate), frames: 0, receipt: None }
+    fn begin(&mut self, inlet: &Inlet) {
+        match self.container.record(self.rate) {
+            Ok(recording) => self.piece = Some(Piece { recording, frames: 0, receipt: None }),
+            Err(failed) => {
+                self.gone = Cause::Fault;
+                inlet.warn(trouble::recorder(&failed.to_string()));
+            }
+        }
     }
 
     fn data(&mut self, inlet: &mut Inlet, outbox: &mut Outbox, mut packet: Packet) {
@@ -101,11 +112,11 @@ impl Collector {
         let full = self.piece.as_ref().is_some_and(|piece| piece.recording.most(bytes) > self.most);
         if full {
             self.end(inlet, outbox, Reason::Max);
-            self.piece = Some(self.begin());
+            self.begin(inlet);
         }
         let Some(piece) = &mut self.piece else { return inlet.dropped(packet, self.gone) };
-        if let Err(fault) = piece.recording.push(&packet.body[..bytes]) {
-            tracing::warn!(code = fault.code.name(), "a turn could not be encoded");
+        if let Err(failed) = piece.recording.push(&packet.body[..bytes]) {
+            inlet.warn(trouble::recorder(&failed.to_string()));
             self.forget(inlet, Cause::Fault);
             return inlet.dropped(packet, Cause::Fault);
         }
@@ -148,8 +159,8 @@ impl Collector {
                 let length = Duration::from_nanos(self.rate.ns(frames));
                 Some(Blob { file, receipt, flag: self.flag.of(self.turn, reason), length })
             }
-            Err(fault) => {
-                tracing::warn!(code = fault.code.name(), "a turn could not be encoded");
+            Err(failed) => {
+                inlet.warn(trouble::recorder(&failed.to_string()));
                 inlet.settle(receipt, Settled::Dropped(Cause::Fault));
                 None
             }

@@ -111,7 +111,7 @@ impl Config {
             language: unless_first("language"),
             mode: mode(settings),
             audio: audio(settings),
-            container: Container::Wav,
+            container: Container::of(settings),
             flag: if settings.text("push_to_talk_flag") == "demo" { Flag::Demo } else { Flag::Docs },
             source_name: settings.text("source_name").to_owned(),
             origin,
@@ -146,17 +146,11 @@ fn audio(settings: &Settings) -> Option<Audio> {
     settings.opt_text("audio").map(|audio| if audio == "blob" { Audio::Blob } else { Audio::Pcm })
 }
 
-/// Refuses what does not go together, and what is part of the interface but does nothing yet: to take
-/// that in silence would be to do something else than asked.
+/// Refuses what does not go together: to take it in silence would be to do something else than asked.
 fn misfits(settings: &Settings, problems: &mut Vec<Problem>) {
     if mode(settings) == Mode::Chat && audio(settings) == Some(Audio::Pcm) {
         let problem = settings.problem("audio", "chat mode takes whole turns, not \"pcm\"");
         problems.push(problem.help("leave audio out, or use mode = \"live\""));
-    }
-    let blob = settings.text("blob");
-    if blob != "wav" {
-        let problem = settings.problem("blob", format!("blob = \"{blob}\" does not work yet"));
-        problems.push(problem.help("use blob = \"wav\""));
     }
 }
 
@@ -255,14 +249,6 @@ pub(crate) mod tests {
         assert!(build(Table::default()).is_err(), "project_id is required");
         assert!(complaint(good().with("endpoint", "http://chat.rvtr.ai")).contains("allow_insecure"));
         assert!(build(good().with("endpoint", "http://chat.rvtr.ai").with("allow_insecure", true)).is_ok());
-    }
-
-    #[test]
-    fn what_is_still_to_come_is_refused_by_name() {
-        for blob in ["webm-opus", "ogg-opus"] {
-            let complaint = complaint(good().with("blob", blob));
-            assert!(complaint.contains("does not work yet") && complaint.contains(blob), "{complaint}");
-        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glottis_core::event::Session;
-use glottis_core::inlet::{Inlet, Item, Link};
+use glottis_core::inlet::{Inlet, Item};
 use glottis_core::sink::{BoxFuture, Edge, Overflow, Wants};
 use glottis_core::{Cause, Packet, Place, Problem, Sink, SinkError, SinkEvent, TurnMode};
 use rustls::ClientConfig;

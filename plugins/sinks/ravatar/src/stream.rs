@@ -125,9 +125,8 @@ impl<'a> Stream<'a> {
             session: self.choice.session.as_ref().map(|session| session.reveal()),
         });
         let zeros = vec![0; self.edge.chunk_frames as usize * 2];
-        if !self.fits(&envelope, zeros.len()) {
-            let message = format!("a chunk of {} frames does not fit into max_message", self.edge.chunk_frames);
-            return End::failed(trouble::misfit("stream", message, "raise max_message or use smaller chunks"));
+        if let Some(error) = self.misfit(&envelope, zeros.len()) {
+            return End::failed(error);
         }
         tracing::debug!(live = self.live.is_some(), blobs = self.collector.is_some(), "the session is up");
         let work = Work {
@@ -148,17 +147,22 @@ impl<'a> Stream<'a> {
         work.run(early).await
     }
 
-    /// Whether a message holds a chunk of `bytes` bytes; lets the turns be cut to what it can hold.
-    fn fits(&mut self, envelope: &Envelope, bytes: usize) -> bool {
+    /// Why no message can hold a chunk of `bytes` bytes, if so; lets turns be cut to what one holds.
+    fn misfit(&mut self, envelope: &Envelope, bytes: usize) -> Option<SinkError> {
         let most = self.config.max_message;
-        match &mut self.collector {
+        let fits = match &mut self.collector {
             None => envelope.pcm_len(bytes) <= most,
             Some(collector) => {
                 let longest = envelope.longest_blob(most);
                 collector.fit(longest);
-                collector.least(bytes) <= longest
+                match collector.least(bytes) {
+                    Ok(least) => least <= longest,
+                    Err(failed) => return Some(trouble::recorder(&failed.to_string())),
+                }
             }
-        }
+        };
+        let message = format!("a chunk of {} frames does not fit into max_message", self.edge.chunk_frames);
+        (!fits).then(|| trouble::misfit("stream", message, "raise max_message or use smaller chunks"))
     }
 }
 
@@ -245,11 +249,14 @@ impl Work<'_> {
     /// Whether the next packet can be written at once: what cannot be written stays in the queue.
     /// Turns are collected meanwhile, unless the source can wait until one is sent.
     fn can_take(&self) -> bool {
+        if self.closed {
+            return false;
+        }
         if self.with.collector.is_some() {
-            return !self.closed && !(self.with.edge.waits && self.with.outbox.is_full());
+            return !self.with.edge.waits || !self.with.outbox.is_full();
         }
         let idle = self.writing.is_none() && !self.has_waiting();
-        idle && !self.closed && self.pace.wait_until().is_none()
+        idle && self.pace.wait_until().is_none()
     }
 
     /// Whether something comes before the next packet.

@@ -148,6 +148,12 @@ pub(crate) fn unsent(cause: Cause, length: Duration, why: &str) -> SinkError {
     }
 }
 
+/// A turn that could not be encoded, with the vendor's code for it.
+pub(crate) fn recorder(why: &str) -> SinkError {
+    SinkError::fatal("recorder_error", "stream", format!("a turn could not be encoded: {why}"))
+        .advice("say it again; if it happens again, use blob = \"wav\"")
+}
+
 /// A message that is longer than allowed.
 pub(crate) fn too_long(bytes: usize, most: usize) -> SinkError {
     let message = format!("a turn makes a message of {bytes} bytes, more than max_message, {most}");

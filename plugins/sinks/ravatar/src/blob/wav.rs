@@ -1,9 +1,9 @@
 //! A turn as WAV: PCM16, mono, the canonical header of 44 bytes (RIFF, a 16-byte `fmt ` of format 1,
 //! `data`), as the service's own guide shows it.
 
-use glottis_core::{Fault, Rate};
+use glottis_core::Rate;
 
-use super::container::Recording;
+use super::container::{Failed, Recording};
 
 const HEADER: usize = 44;
 
@@ -36,7 +36,7 @@ impl Wav {
 }
 
 impl Recording for Wav {
-    fn push(&mut self, pcm: &[u8]) -> Result<(), Fault> {
+    fn push(&mut self, pcm: &[u8]) -> Result<(), Failed> {
         self.0.extend_from_slice(pcm);
         Ok(())
     }
@@ -45,7 +45,7 @@ impl Recording for Wav {
         self.0.len() + pcm
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Vec<u8>, Fault> {
+    fn finish(mut self: Box<Self>) -> Result<Vec<u8>, Failed> {
         let length = self.0.len();
         self.write_size(RIFF_SIZE, length - 8);
         self.write_size(DATA_SIZE, length - HEADER);
