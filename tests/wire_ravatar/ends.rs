@@ -32,7 +32,7 @@ async fn a_session_is_over_here_even_if_the_service_cannot_end_it() {
         rig.open().await;
         rig.outfeed.close();
         // A call that hangs is in the log when its answer is due, long after the sink has left.
-        warp.release();
+        warp.release(&simulator);
         rig.ended().await.result.unwrap();
         let errors = rig.errors();
         assert_eq!(errors.iter().filter(|(error, _)| error.code == "PossibleLeak").count(), leaks, "{how}: {errors:?}");
@@ -67,12 +67,9 @@ async fn a_stop_ends_the_session_within_two_seconds_even_if_the_service_hangs() 
 /// C54, C55: in every form, with any case and period; the queue is dropped, nothing follows.
 #[tokio::test]
 async fn an_expired_session_is_forgotten_however_it_is_told() {
-    for (form, case, period) in [
-        ("system", "as-is", false),
-        ("message", "upper", true),
-        ("event", "lower", true),
-        ("error", "as-is", true),
-    ] {
+    for (form, case, period) in
+        [("system", "as-is", false), ("message", "upper", true), ("event", "lower", true), ("error", "as-is", true)]
+    {
         let rule = json!({"fault":"F17","text":"expired","as":form,"case":case,"period":period});
         let simulator = faulty(rule.clone());
         let mut rig = Rig::start(&keys(&simulator.http_url()), patient(TurnMode::Always));

@@ -187,7 +187,10 @@ async fn a_conversation_is_named_in_every_message_or_in_none() {
         assert_eq!(messages.len(), 2);
         for message in messages {
             let message: Value = serde_json::from_str(&message).unwrap();
-            assert_eq!(message.get("session").map(|session| session.as_str()), given.as_ref().map(|given| Some(given.as_str())));
+            assert_eq!(
+                message.get("session").map(|session| session.as_str()),
+                given.as_ref().map(|given| Some(given.as_str()))
+            );
         }
     }
 }

@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use glottis_core::event::Reply;
@@ -16,8 +17,8 @@ use glottis_core::param::{Table, check};
 use glottis_core::registry::ComponentKind;
 use glottis_core::sink::{Edge, SinkAction, SinkCommand};
 use glottis_core::{
-    Context, Packet, PacketKind, Problem, Rate, Reason, Registry, Sink, SinkError, SinkErrorKind, SinkEvent, TurnMode,
-    clock,
+    Cause, Context, Packet, PacketKind, Problem, Rate, Reason, Registry, Sink, SinkError, SinkErrorKind, SinkEvent,
+    TurnMode, clock,
 };
 use glottis_sim::ravatar::{Config, Rules, Simulator, State};
 use tokio::sync::watch;
@@ -132,27 +133,9 @@ impl Rig {
         let emit = Arc::new(move |event| say.send_modify(|events: &mut Vec<SinkEvent>| events.push(event)));
         let (outfeed, mut inlet, control) = inlet::queue(packets, CHUNK * 2, emit);
         let task = tokio::spawn(async move {
-            let mut waits = Vec::new();
-            loop {
-                let before = inlet.connects();
-                let Err(error) = sink.run(&mut inlet).await else { return (Ok(()), waits) };
-                let wait = match error.kind {
-                    SinkErrorKind::Retry => sink.backoff(waits.len() as u32 + 1, inlet.connects() > before),
-                    _ => None,
-                };
-                inlet.emit(SinkEvent::Error { error: Box::new(error.clone()), fatal: wait.is_none() });
-                let Some(wait) = wait else {
-                    sink.leave(&mut inlet).await;
-                    return (Err(error), waits);
-                };
-                waits.push(wait);
-                if let Some(patient) = waits_of
-                    && !wait_out(sink.as_mut(), &mut inlet, wait, patient).await
-                {
-                    sink.leave(&mut inlet).await;
-                    return (Ok(()), waits);
-                }
-            }
+            let ended = run(sink.as_mut(), &mut inlet, waits_of).await;
+            swallow(&mut inlet);
+            ended
         });
         Rig { outfeed, control, events, task, segment: 0, seq: 0, at: 0, commands: 0 }
     }
@@ -225,6 +208,22 @@ impl Rig {
             }
         };
         in_time(wait).await.expect("the sink takes packets");
+    }
+
+    /// The same for as long as `patience` of tokio's time lasts; false if there is none by then, or the
+    /// sink is over.
+    pub async fn room_within(&self, packets: usize, patience: Duration) -> bool {
+        let wait = async {
+            while self.outfeed.room() < packets && !self.is_over() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(patience, wait).await.is_ok() && !self.is_over()
+    }
+
+    /// Whether the sink is done, or has given up.
+    pub fn is_over(&self) -> bool {
+        self.task.is_finished()
     }
 
     /// Gives the sink a command; returns its number.
@@ -339,6 +338,45 @@ impl Rig {
             _ => None,
         };
         self.events().into_iter().filter_map(error).collect()
+    }
+}
+
+/// Runs a sink until it is done, is given up, or the run is over while it waits.
+async fn run(sink: &mut dyn Sink, inlet: &mut Inlet, waits_of: Option<bool>) -> (Result<(), SinkError>, Vec<Duration>) {
+    let mut waits = Vec::new();
+    loop {
+        let before = inlet.connects();
+        let Err(error) = sink.run(inlet).await else { return (Ok(()), waits) };
+        let wait = match error.kind {
+            SinkErrorKind::Retry => sink.backoff(waits.len() as u32 + 1, inlet.connects() > before),
+            _ => None,
+        };
+        inlet.emit(SinkEvent::Error { error: Box::new(error.clone()), fatal: wait.is_none() });
+        let Some(wait) = wait else {
+            sink.leave(inlet).await;
+            return (Err(error), waits);
+        };
+        waits.push(wait);
+        if let Some(patient) = waits_of
+            && !wait_out(sink, inlet, wait, patient).await
+        {
+            sink.leave(inlet).await;
+            return (Ok(()), waits);
+        }
+    }
+}
+
+/// What came too late is lost by name, and commands are refused, as the engine does it.
+fn swallow(inlet: &mut Inlet) {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        let polled = std::pin::pin!(inlet.recv()).poll(&mut context);
+        match polled {
+            Poll::Ready(Item::Packet(packet)) => inlet.dropped(packet, Cause::GaveUp),
+            Poll::Ready(Item::Command(command)) => inlet.answer(&command, Err("the sink is over".to_owned())),
+            Poll::Ready(Item::Halt) => {}
+            Poll::Ready(Item::Closed) | Poll::Pending => return,
+        }
     }
 }
 

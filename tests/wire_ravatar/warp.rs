@@ -7,6 +7,7 @@
 
 #![allow(dead_code)]
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,9 +18,12 @@ use tokio::time::Instant;
 /// Real time between two steps.
 const BEAT: Duration = Duration::from_millis(1);
 
+/// The clocks that run along, and whose they are.
+type Clocks = Arc<Mutex<Vec<(SocketAddr, Clock)>>>;
+
 /// Fast time. Ends when dropped: then it runs as usual again.
 pub struct Warp {
-    clocks: Arc<Mutex<Vec<Clock>>>,
+    clocks: Clocks,
     steps: JoinHandle<()>,
     began: Instant,
 }
@@ -36,12 +40,12 @@ impl Warp {
                 std::thread::sleep(BEAT);
             }
         });
-        let clocks: Arc<Mutex<Vec<Clock>>> = Arc::default();
+        let clocks = Clocks::default();
         let driven = clocks.clone();
         let steps = tokio::spawn(async move {
             while beats.recv().await.is_some() {
                 tokio::time::advance(BEAT * speed).await;
-                for clock in driven.lock().unwrap().iter() {
+                for (_, clock) in driven.lock().unwrap().iter() {
                     clock.advance(BEAT * speed);
                 }
             }
@@ -51,18 +55,18 @@ impl Warp {
 
     /// The simulator's time runs along, on top of real time.
     pub fn drive(&self, simulator: &Simulator) {
-        self.clocks.lock().unwrap().push(simulator.clock());
+        self.clocks.lock().unwrap().push((simulator.address(), simulator.clock()));
     }
 
     /// The simulator's time runs along no more.
-    pub fn release(&self) {
-        self.clocks.lock().unwrap().clear();
+    pub fn release(&self, simulator: &Simulator) {
+        self.clocks.lock().unwrap().retain(|(address, _)| *address != simulator.address());
     }
 
     /// Jumps ahead, the simulators too.
     pub async fn skip(&self, by: Duration) {
         tokio::time::advance(by).await;
-        for clock in self.clocks.lock().unwrap().iter() {
+        for (_, clock) in self.clocks.lock().unwrap().iter() {
             clock.advance(by);
         }
     }
