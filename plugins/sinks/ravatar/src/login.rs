@@ -38,6 +38,8 @@ impl Ravatar {
             let token = self.configure(inlet).await?;
             if !std::mem::replace(&mut looked, true) {
                 self.end_leftovers(inlet).await?;
+                // Which may have replaced the token.
+                continue;
             }
             let Ravatar { config, service, veil, outbox, .. } = self;
             let Some(Service { tls, rest, .. }) = service else { return Err(End::Finished) };

@@ -106,6 +106,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_page_in_plain_text_is_noticed_unless_it_is_on_this_machine() {
+        for (page, exposed) in
+            [("http://h/s/1?a=b", true), ("https://h/s", false), ("http://127.0.0.1:8/s", false), ("not a url", false)]
+        {
+            assert_eq!(is_exposed(page), exposed, "{page}");
+        }
+    }
+
+    #[test]
     fn the_socket_follows_from_the_endpoint() {
         let url = parse("https://chat.rvtr.ai/", HTTP, false).unwrap();
         let server = server(&url, None);

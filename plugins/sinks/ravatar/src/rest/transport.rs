@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use glottis_core::SinkError;
 use glottis_core::sink::BoxFuture;
@@ -153,10 +153,9 @@ impl Http {
             request = request.header(AUTHORIZATION, bearer);
         }
         let mut response = request.send().await.map_err(unreached)?;
-        let seconds = |value: &HeaderValue| value.to_str().ok()?.trim().parse().ok();
         let mut answer = Answer {
             status: response.status().as_u16(),
-            retry_after: response.headers().get(RETRY_AFTER).and_then(seconds).map(Duration::from_secs),
+            retry_after: response.headers().get(RETRY_AFTER).and_then(|value| wait(value.to_str().ok()?.trim())),
             body: Vec::new(),
         };
         while let Some(piece) = response.chunk().await.map_err(unreached)? {
@@ -181,6 +180,12 @@ impl Transport for Http {
     }
 }
 
+/// What `Retry-After` asks for: seconds, or a date.
+fn wait(asked: &str) -> Option<Duration> {
+    let until = |date: SystemTime| date.duration_since(SystemTime::now()).unwrap_or_default();
+    asked.parse().ok().map(Duration::from_secs).or_else(|| httpdate::parse_http_date(asked).ok().map(until))
+}
+
 fn bearer(token: &Secret) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", token.reveal())).ok()?;
     value.set_sensitive(true);
@@ -200,4 +205,18 @@ fn root(error: &(dyn Error + 'static)) -> String {
         cause = deeper;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_asked_for_in_seconds_or_until_a_date() {
+        let seconds = Duration::from_secs;
+        assert_eq!((wait("7"), wait("soon"), wait("-1")), (Some(seconds(7)), None, None));
+        let date = httpdate::fmt_http_date(SystemTime::now() + seconds(20));
+        assert!(wait(&date).is_some_and(|wait| (seconds(15)..=seconds(20)).contains(&wait)));
+        assert_eq!(wait("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO), "long ago");
+    }
 }
