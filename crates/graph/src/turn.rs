@@ -12,21 +12,22 @@ pub const PARAMS: &[Param] = &[
         Kind::Choice(&["auto", "always", "speech", "push-to-talk"]),
         "always: one segment from start to stop; speech: what the voice detector hears; push-to-talk: while the key is held; auto: what the service expects",
     ),
-    // What a preset sets has its default there: a key that is written wins over both.
     Param::new(
         "preset",
         Kind::Choice(&["default", "ravatar-demo"]),
-        "what the next four keys are where they are not written; ravatar-demo: as RAVATAR's demo page, with no pre-roll and no shortest speech",
+        "what the other keys are where they are not written; ravatar-demo: as RAVATAR's demo page, with no pre-roll and no shortest speech",
     )
     .default("\"default\""),
-    Param::new("pre_roll", Kind::Duration(0, 10_000), "audio from before the onset (speech); default 300ms"),
-    Param::new("hangover", Kind::Duration(0, 60_000), "silence that ends a segment (speech); default 900ms"),
-    Param::new("min_speech", Kind::Duration(0, 10_000), "voice needed before a segment begins (speech); default 120ms"),
+    Param::new("pre_roll", Kind::Duration(0, 10_000), "audio from before the onset (speech)").default("\"300ms\""),
+    Param::new("hangover", Kind::Duration(0, 60_000), "silence that ends a segment (speech)").default("\"900ms\""),
+    Param::new("min_speech", Kind::Duration(0, 10_000), "voice needed before a segment begins (speech)")
+        .default("\"120ms\""),
     Param::new(
         "max",
         Kind::Duration(100, 86_400_000),
-        "longest segment, without its pre-roll; the next goes on without a gap (speech, push-to-talk); default 15s",
-    ),
+        "longest segment, without its pre-roll; the next goes on without a gap (speech, push-to-talk)",
+    )
+    .default("\"15s\""),
     Param::new(
         "begin",
         Kind::Choice(&["onset", "at-once"]),
@@ -74,7 +75,7 @@ impl Turn {
             Some("ravatar-demo") => Turn::ravatar_demo(mode),
             _ => Turn::with_mode(mode),
         };
-        let or = |key, preset| settings.opt_duration(key).unwrap_or(preset);
+        let or = |key, preset| if settings.is_written(key) { settings.duration(key) } else { preset };
         Turn {
             mode,
             pre_roll: or("pre_roll", preset.pre_roll),
@@ -82,8 +83,8 @@ impl Turn {
             min_speech: or("min_speech", preset.min_speech),
             max: or("max", preset.max),
             at_once: settings.opt_text("begin") == Some("at-once"),
-            min_hold: settings.duration("min_hold"),
-            release_tail: settings.duration("release_tail"),
+            min_hold: or("min_hold", preset.min_hold),
+            release_tail: or("release_tail", preset.release_tail),
         }
     }
 
