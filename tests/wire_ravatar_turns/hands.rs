@@ -165,6 +165,35 @@ fn a_mute_is_sticky() {
     assert_eq!(simulator.log().messages().count(), 1);
 }
 
+/// The end of a run waits for the connection, if there is something to send.
+#[test]
+fn a_run_that_ends_while_the_connection_is_lost_still_sends_what_was_said() {
+    for action in ["stop", "INT"] {
+        let simulator = simulator(Config::default());
+        let mut run = listening(&simulator, TURN);
+        let at = talk(&mut run);
+        listen(&mut run);
+        simulator.reset();
+        assert_eq!(segment(&mut run).1, "disconnected");
+        let ended = if action == "stop" {
+            stop(run)
+        } else {
+            run.signal(action);
+            run.finish()
+        };
+        let code = if action == "stop" { 0 } else { 130 };
+        let ledger = ended.exits(code).events().sink("avatar")["ledger"].clone();
+        assert_eq!(ledger["balanced"], true, "{ledger}");
+        let heard = turns(&simulator).concat();
+        if action == "stop" {
+            assert!(heard.len() >= 4096, "{}", heard.len());
+            assert_same(&heard, &sound()[at..at + heard.len()]);
+        } else {
+            assert!(heard.is_empty() && ledger["dropped"]["stopped"].as_u64() > Some(0), "{ledger}");
+        }
+    }
+}
+
 /// What was said before a loss arrives when the connection is back, what is said meanwhile is lost by
 /// name, and a text typed meanwhile is sent.
 #[test]

@@ -1,17 +1,19 @@
 //! The sink for RAVATAR avatars. It logs in, opens the service's WebSocket, starts a live session,
-//! streams the pipeline's PCM to it and reports the avatar's answers; and whatever happens, it ends
-//! the live session it started. Runs as one task on the async runtime; nothing here is called on an
-//! audio thread.
+//! streams the pipeline's PCM or sends whole turns to it and reports the avatar's answers; and whatever
+//! happens, it ends the live session it started. A chat is the same without a session. Runs as one task
+//! on the async runtime; nothing here is called on an audio thread.
 //!
 //! | where | what |
 //! |---|---|
 //! | `config` | the keys, and what is wrong with them |
 //! | `sink` | [`glottis_core::Sink`]: one run after the other, and what is kept between them |
-//! | `login` | from nothing to an open socket and a live session |
+//! | `login` | from nothing to an open socket and, in live mode, a session |
 //! | `stream` | the loop while the session is up: audio, texts, answers, time limits |
 //! | `farewell` | the way out: licence, socket, what was not sent |
 //! | `socket`, `wire` | the WebSocket: connect, read and write at once, pings, close; the TCP under it |
 //! | `reconnect` | when to try again after a loss |
+//! | `voice`, `blob` | how audio goes out; whole turns, collected and packed in files |
+//! | `outbox` | texts and whole turns on their way, also while the connection is lost |
 //! | [`envelope`] | outgoing messages, made in place |
 //! | [`incoming`] | incoming messages, classified |
 //! | `rest` | the HTTP calls: retries, token, errors |
