@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::proxy::{Proxy, response};
 use crate::rig::*;
+use crate::support::{Project, avatar, sound};
 
 /// A sink with nobody there.
 fn alone(endpoint: &str) -> Rig {
@@ -62,6 +63,31 @@ async fn attempts_have_no_end_while_waiting_may_help() {
     ended.result.unwrap();
     assert_waits(&ended.waits, &[2, 4, 8, 16, 30, 30, 30]);
     assert_eq!(simulator.active_sessions(), 0);
+}
+
+/// The whole program: the run goes on with another session, and ends as if nothing had been.
+#[test]
+fn a_kiosk_goes_on_after_its_session_has_expired() {
+    let simulator = crate::support::simulator(Config { slots: 1, ..Config::default() });
+    let source = "version = 1\n[source]\ntype = \"file\"\npath = \"in.wav\"\npace = \"realtime\"\n";
+    let keys = "unattended = true\nreconnect = \"demo\"\nturn = { mode = \"always\" }";
+    let sound = sound::wav(16_000, 1, &sound::noise(60 * 16_000, 31));
+    let project = Project::new(&format!("{source}{}", avatar(&simulator, keys))).with("in.wav", sound);
+    let mut run = project.start(&[]);
+    run.wait_for(|event| event["state"] == "open" && event["sink"] == "avatar");
+    // The next message is answered with `Session expired`.
+    simulator.add_faults(faults(json!({"fault":"F19","how":"expire"}))).unwrap();
+    let error = run.wait_for_event("error");
+    assert_eq!((&error["code"], &error["fatal"]), (&json!("SessionExpired"), &json!(false)));
+    assert_eq!(run.wait_for_event("retry")["in_ms"], 2000);
+    run.wait_for(|event| event["event"] == "session" && event["live"] == true);
+    run.wait_for_event("segment_begin");
+    run.close_stdin();
+    let ended = run.finish();
+    ended.exits(0);
+    let report = ended.events();
+    assert_eq!((&report.report()["balanced"], report.reasons("avatar")), (&json!(true), vec!["disconnected", "stop"]));
+    assert_eq!((simulator.licenses().len(), simulator.active_sessions()), (2, 0));
 }
 
 /// What waiting does not mend still ends the run.
