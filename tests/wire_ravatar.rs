@@ -29,8 +29,6 @@ mod login;
 mod loss;
 #[path = "wire_ravatar/outgoing.rs"]
 mod outgoing;
-#[path = "wire_ravatar/secrets.rs"]
-mod secrets;
 #[path = "wire_ravatar/stops.rs"]
 mod stops;
 #[path = "wire_ravatar/tokens.rs"]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use glottis_core::event::Reply;
 use glottis_core::inlet::{self, Control, Inlet, Item, Link, Outfeed};
 use glottis_core::ledger::LedgerFigures;
-use glottis_core::param::{Table, check};
+use glottis_core::param::{Settings, Table, check};
 use glottis_core::registry::ComponentKind;
 use glottis_core::sink::{Edge, SinkAction, SinkCommand};
 use glottis_core::{
@@ -21,6 +21,7 @@ use glottis_core::{
     TurnMode, clock,
 };
 use glottis_sim::ravatar::{Config, Rules, Simulator, State};
+use glottis_sink_ravatar::Account;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -79,10 +80,22 @@ pub fn sink(keys: &Table, edge: &Edge, state_dir: Option<&Path>) -> Box<dyn Sink
 pub fn build(keys: &Table, state_dir: Option<&Path>) -> Result<Box<dyn Sink>, Vec<Problem>> {
     let mut registry = Registry::new();
     glottis_sink_ravatar::register(&mut registry);
-    let component = registry.get(ComponentKind::Sink, "ravatar").expect("registered");
-    let context = Context { state_dir: state_dir.map(Path::to_owned), ..Context::default() };
-    let settings = check(keys, component.params, "sink[0]", Path::new(""), &registry)?;
+    let (settings, context) = settings(keys, state_dir, &registry)?;
     registry.sink("ravatar", &settings, &context)
+}
+
+/// The account of the same keys.
+pub fn account(keys: &Table, state_dir: Option<&Path>) -> Account {
+    let mut registry = Registry::new();
+    glottis_sink_ravatar::register(&mut registry);
+    let (settings, context) = settings(keys, state_dir, &registry).expect("good keys");
+    Account::new(&settings, &context).expect("good keys")
+}
+
+fn settings(keys: &Table, state_dir: Option<&Path>, registry: &Registry) -> Result<(Settings, Context), Vec<Problem>> {
+    let params = registry.get(ComponentKind::Sink, "ravatar").expect("registered").params;
+    let context = Context { state_dir: state_dir.map(Path::to_owned), ..Context::default() };
+    Ok((check(keys, params, "sink[0]", Path::new(""), registry)?, context))
 }
 
 /// How a sink's task ended.

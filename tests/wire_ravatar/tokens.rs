@@ -1,5 +1,6 @@
 //! The token: how it is had, how it is replaced, and what happens when it cannot be.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use glottis_core::sink::SinkAction;
@@ -104,6 +105,27 @@ async fn a_refused_token_is_replaced_once_and_the_call_made_once_more() {
         assert_eq!(tokens(&simulator, call), [TokenUse::Valid("token-1".into()), TokenUse::Valid("token-2".into())]);
         assert_eq!(simulator.active_sessions(), 0);
     }
+}
+
+/// C8: calls whose token dies under them all at once.
+#[tokio::test]
+async fn ten_calls_that_are_refused_together_share_one_new_token() {
+    let simulator = simulator(Config::default());
+    let account = Arc::new(account(&keys(&simulator.http_url()), None));
+    account.history().await.unwrap();
+    simulator.add_faults(faults(json!({"fault":"F1"}))).unwrap();
+    let calls = (0..10).map(|_| {
+        let account = account.clone();
+        tokio::spawn(async move { account.history().await })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!((count(&simulator, "POST /jwt"), count(&simulator, "GET /chat")), (2, 1 + 10 + 10));
+    let used = tokens(&simulator, "GET /chat");
+    let dead = used.iter().filter(|token| **token == TokenUse::Expired("token-1".into())).count();
+    let good = used.iter().filter(|token| **token == TokenUse::Valid("token-2".into())).count();
+    assert_eq!((dead, good), (10, 10));
 }
 
 /// C9: the whole way, from the call to the closed socket.

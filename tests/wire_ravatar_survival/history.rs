@@ -1,26 +1,16 @@
 //! The chat history, as a library call and on the command line.
 
-use glottis::ravatar::{Account, Message};
-use glottis_core::param::check;
-use glottis_core::registry::ComponentKind;
-use glottis_core::{Context, Registry, SinkError};
+use glottis::ravatar::Message;
+use glottis_core::SinkError;
 use glottis_sim::ravatar::{Config, Simulator};
 use serde_json::{Value, json};
 
-use crate::rig::{count, faults, keys, requests};
+use crate::rig::{account, count, faults, keys, requests};
 use crate::support::process::glottis;
 use crate::support::{Project, Run, avatar};
 
-fn account(simulator: &Simulator) -> Account {
-    let mut registry = Registry::new();
-    glottis_sink_ravatar::register(&mut registry);
-    let params = registry.get(ComponentKind::Sink, "ravatar").expect("registered").params;
-    let settings = check(&keys(&simulator.http_url()), params, "", "".as_ref(), &registry).expect("good keys");
-    Account::new(&settings, &Context::default()).expect("good keys")
-}
-
 async fn history(simulator: &Simulator) -> Result<Vec<Message>, SinkError> {
-    account(simulator).history().await
+    account(&keys(&simulator.http_url()), None).history().await
 }
 
 /// Questions and answers of `turns` old turns, in the order they were said.

@@ -2,6 +2,7 @@
 //! runtime, or on the caller's thread with [`block_on`].
 
 use std::io;
+use std::sync::OnceLock;
 
 use glottis_core::param::Settings;
 use glottis_core::{Context, Problem, SinkError};
@@ -40,6 +41,8 @@ pub struct Account {
     user_id: String,
     sink: String,
     veil: Veil,
+    /// Made at the first call of its project; all calls share its token.
+    rest: OnceLock<Rest>,
 }
 
 /// What became of a live session that an earlier run left open.
@@ -74,7 +77,7 @@ impl Account {
                 kept.id
             }
         };
-        Ok(Account { config, user_id, sink: context.name.clone(), veil: Veil::default() })
+        Ok(Account { config, user_id, sink: context.name.clone(), veil: Veil::default(), rest: OnceLock::new() })
     }
 
     /// The user's id.
@@ -82,7 +85,15 @@ impl Account {
         &self.user_id
     }
 
-    fn rest(&self, project_id: &str) -> Result<Rest, SinkError> {
+    fn rest(&self) -> Result<&Rest, SinkError> {
+        if let Some(rest) = self.rest.get() {
+            return Ok(rest);
+        }
+        let rest = self.rest_of(&self.config.project_id)?;
+        Ok(self.rest.get_or_init(|| rest))
+    }
+
+    fn rest_of(&self, project_id: &str) -> Result<Rest, SinkError> {
         let tls = tls::client().map_err(|error| trouble::protocol("login", format!("TLS: {error}")))?;
         let config = Config { project_id: project_id.to_owned(), ..self.config.clone() };
         Rest::new(&config, self.user_id.clone(), &tls, self.veil.clone())
@@ -93,7 +104,7 @@ impl Account {
     /// # Errors
     /// The service refuses or does not answer, retries included: an error of the sink's table.
     pub async fn history(&self) -> Result<Vec<Message>, SinkError> {
-        let rest = self.rest(&self.config.project_id)?;
+        let rest = self.rest()?;
         let mut pages = Pages::default();
         let mut number = 1;
         while pages.add(&rest.chat(PER_PAGE, number).await?) {
@@ -110,7 +121,7 @@ impl Account {
         let journal = Journal::new(state_dir, &config.server.rest, &self.user_id, &config.project_id, &self.sink);
         let mut released = Vec::new();
         for (entry, page) in journal.leftovers(true) {
-            let result = match self.rest(&entry.project_id) {
+            let result = match self.rest_of(&entry.project_id) {
                 Ok(rest) => rest.end_live(&entry.license_id).await,
                 Err(error) => Err(error),
             };
