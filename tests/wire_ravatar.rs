@@ -31,5 +31,7 @@ mod loss;
 mod outgoing;
 #[path = "wire_ravatar/stops.rs"]
 mod stops;
+#[path = "wire_ravatar/table.rs"]
+mod table;
 #[path = "wire_ravatar/tokens.rs"]
 mod tokens;

@@ -142,6 +142,7 @@ fn repeat(scene: &str, simulator: &Simulator, proxy: &Proxy) {
     }
 }
 
+/// C12: in the process, for every way in which a service repeats what it was sent.
 #[tokio::test]
 async fn no_event_error_or_log_line_shows_a_secret() {
     for mode in ["live", "chat"] {
@@ -189,7 +190,7 @@ fn files(folder: &std::path::Path) -> String {
     all
 }
 
-/// The journal of a session that was left open, and what its release says.
+/// C12: the journal of a session that was left open, and what its release says.
 #[tokio::test]
 async fn neither_journal_nor_history_nor_release_shows_a_secret() {
     let logged = Logged::default();
@@ -219,7 +220,7 @@ async fn neither_journal_nor_history_nor_release_shows_a_secret() {
     assert_kept(&proxy.secrets(), &files(state.path()), "the journal");
 }
 
-/// A bug in whoever listens, in the middle of a session: what the panic says, and what is told of it.
+/// C12: a bug in whoever listens, in the middle of a session: what the panic says, and what is told of it.
 #[tokio::test]
 async fn a_panic_in_a_session_shows_no_secret() {
     let simulator = simulator(service());
@@ -259,7 +260,7 @@ macro_rules! prints {
     }};
 }
 
-/// What a reader of the API can print.
+/// C12: what a reader of the API can print.
 #[test]
 fn no_debug_output_of_what_is_public_shows_a_secret() {
     use glottis_sink_ravatar::{envelope, incoming, streaming_url};
@@ -275,7 +276,7 @@ fn no_debug_output_of_what_is_public_shows_a_secret() {
     assert_kept(&[token], &format!("{heard:?}"), "a message");
 }
 
-/// The program, with everything it can say: events, report, and a log at the finest level.
+/// C12: the program, with everything it can say: events, report, and a log at the finest level.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_output_of_the_program_shows_a_secret() {
     for scene in SCENES {

@@ -218,7 +218,7 @@ async fn a_slot_taken_by_a_start_that_failed_is_told_once_another_worked() {
     assert_eq!(simulator.active_sessions(), 1);
 }
 
-/// 12.4 in the body of an HTTP answer: what was started is gone at once.
+/// C54 in the body of an HTTP answer.
 #[tokio::test]
 async fn the_four_texts_are_known_in_bodies_too() {
     for (text, code) in [("expired", "SessionExpired"), ("busy", "Busy")] {

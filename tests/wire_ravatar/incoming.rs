@@ -60,7 +60,7 @@ async fn notice(message: Value) -> Value {
     told[0]["notice"].clone()
 }
 
-/// C32, C43: nothing of this is text for anyone, and nothing of it ends the connection.
+/// C32: nothing of this is text for anyone, and nothing of it ends the connection.
 #[tokio::test]
 async fn messages_without_meaning_are_ignored_and_counted() {
     let hows = ["text", "scalar", "array", "null", "binary", "unknown-type", "wrong-types", "nesting"];
