@@ -180,6 +180,7 @@ async fn a_service_that_does_not_read_loses_no_turn_in_silence() {
     rig.find(refused).await;
     rig.room(16).await;
     proxy.stop(false);
+    until(&simulator, |state| state.blobs().count() == 9).await;
     let ended = rig.finish().await;
     ended.result.unwrap();
     let heard = turns(&simulator);
@@ -209,6 +210,8 @@ async fn a_message_cut_on_its_way_is_sent_again_once() {
         disconnected(&mut rig).await;
         proxy.stop(false);
         rig.state("open", 2).await;
+        // Without pings the sink does not ask whether all has arrived before it leaves.
+        until(&simulator, |state| state.blobs().count() == 2).await;
         let ended = rig.finish().await;
         ended.result.unwrap();
         all_delivered(&ended.ledger, long.len() + brief.len());
