@@ -108,15 +108,47 @@ async fn by_default_a_connection_that_held_starts_the_count_anew() {
 /// A close that the next connection will meet too makes no profile run in circles.
 #[tokio::test]
 async fn closes_that_mean_us_are_not_tried_for_ever() {
-    // A refused token is tried once more with a new one in each attempt.
-    for (code, opened, tokens) in [(1008, 8, 5), (4403, 8, 5), (1002, 4, 1)] {
+    // A refused token is tried once more with a new one in each attempt; by the demo only at first.
+    for (profile, code, opened, tokens) in [
+        ("demo", 1008, 5, 2),
+        ("demo", 4403, 5, 2),
+        ("demo", 1002, 4, 1),
+        ("default", 4001, 8, 5),
+        ("default", 1002, 4, 1),
+    ] {
         let rule = json!({"fault":"F13","on":"open","code":code,"count":"always"});
         let simulator = faulty(rule.clone());
-        let mut rig = Rig::start(&keys(&simulator.http_url()).with("reconnect", "demo"), edge(TurnMode::Always));
+        let mut rig = Rig::start(&keys(&simulator.http_url()).with("reconnect", profile), edge(TurnMode::Always));
         let ended = rig.ended().await;
-        assert!(ended.result.is_err(), "{rule}");
-        assert_eq!((ended.waits, sockets(&simulator)), (vec![TWO; 3], opened), "{rule}");
-        assert_eq!((count(&simulator, "POST /jwt"), simulator.active_sessions()), (tokens, 0), "{rule}");
+        assert!(ended.result.is_err(), "{profile} {rule}");
+        let waits: &[u64] = if profile == "demo" { &[2, 2, 2] } else { &[2, 4, 8] };
+        assert_waits(&ended.waits, waits);
+        assert_eq!((sockets(&simulator), count(&simulator, "POST /jwt")), (opened, tokens), "{profile} {rule}");
+        assert_eq!(simulator.active_sessions(), 0, "{profile} {rule}");
+    }
+}
+
+/// 11: the demo reconnects with the token it has, unless nobody is there.
+#[tokio::test]
+async fn the_demo_keeps_its_token_over_a_reconnect() {
+    for (unattended, tokens) in [(false, 1), (true, 2)] {
+        let simulator = simulator(Config::default());
+        let proxy = Proxy::to(&simulator.http_url()).await;
+        let keys = keys(&proxy.url()).with("reconnect", "demo").with("unattended", unattended);
+        let mut rig = Rig::start(&keys, edge(TurnMode::Always));
+        rig.open().await;
+        simulator.add_faults(faults(json!({"fault":"F25"}))).unwrap();
+        proxy.cut();
+        if unattended {
+            rig.state("open", 2).await;
+            rig.finish().await.result.unwrap();
+        } else {
+            let ended = rig.ended().await;
+            assert_eq!((ended.result.unwrap_err().code, ended.waits), ("AuthFailed", vec![TWO; 3]));
+        }
+        // The end of the session is a call like any other: there a refused token is replaced.
+        let ended = usize::from(!unattended);
+        assert_eq!((count(&simulator, "POST /jwt"), simulator.active_sessions()), (tokens + ended, 0));
     }
 }
 

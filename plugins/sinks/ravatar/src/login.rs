@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::config::Config;
 use crate::journal::Journal;
 use crate::outbox::Outbox;
+use crate::reconnect::Profile;
 use crate::rest::{Rest, Start, Token};
 use crate::sink::{End, Live, Ravatar, Service};
 use crate::socket::{Heard, Lost, Refused, Socket};
@@ -32,6 +33,7 @@ impl Ravatar {
             inlet.emit(SinkEvent::State("connecting"));
         }
         self.reach(inlet)?;
+        let renews = self.renews();
         let mut refreshed = false;
         let mut looked = self.live.is_some();
         loop {
@@ -55,7 +57,7 @@ impl Ravatar {
             };
             let what = format!("the socket at {}", config.server.socket_host);
             match refused {
-                Refused::Token(_) if !refreshed => {
+                Refused::Token(_) if !refreshed && renews => {
                     refreshed = true;
                     let fresh = attend(inlet, outbox, rest.refresh(&token)).await?;
                     fresh.map_err(|error| self.after(error))?;
@@ -99,8 +101,9 @@ impl Ravatar {
     /// it was started with.
     async fn configure(&mut self, inlet: &mut Inlet) -> Result<Token, End> {
         let Some(Service { rest, .. }) = &self.service else { return Err(End::Finished) };
-        let mut token =
-            attend(inlet, &mut self.outbox, rest.fresh_token()).await?.map_err(|error| self.after(error))?;
+        let renews = self.renews();
+        let token = async { if renews { rest.fresh_token().await } else { rest.token().await } };
+        let mut token = attend(inlet, &mut self.outbox, token).await?.map_err(|error| self.after(error))?;
         let known = self.facts.as_ref().is_some_and(|(generation, _)| *generation == token.generation);
         if self.live.is_none() && !known {
             let facts = attend(inlet, &mut self.outbox, rest.connection()).await?.map_err(|error| self.after(error))?;
@@ -173,6 +176,12 @@ impl Ravatar {
         let Some((_, facts)) = &self.facts else { return Err(End::Finished) };
         self.chat = Some(facts.choose(&self.config).map_err(End::failed)?);
         Ok(())
+    }
+
+    /// Whether an old or a refused token is replaced. The vendor's demo reconnects with the one it has;
+    /// where nobody would start again, that would be the end.
+    pub(crate) fn renews(&self) -> bool {
+        self.config.profile == Profile::Default || self.config.unattended || !self.opened
     }
 
     /// A new token in place of the one the socket refused.

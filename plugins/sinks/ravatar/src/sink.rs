@@ -157,12 +157,13 @@ impl Ravatar {
         self.runs += 1;
         let mut rejected = false;
         loop {
+            let renews = self.renews();
             let (end, socket) = self.session(inlet).await;
             if let Some(socket) = &socket {
                 self.reconnect.held(socket.uptime(), end.is_poison());
             }
             let end = match end {
-                End::Rejected(lost) if !rejected => {
+                End::Rejected(lost) if !rejected && renews => {
                     rejected = true;
                     self.link_down(inlet);
                     self.disconnected(inlet, Some(&lost), socket).await;
