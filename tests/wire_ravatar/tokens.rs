@@ -201,12 +201,12 @@ async fn a_token_of_23_hours_is_replaced_before_a_connect() {
         rig.state("open", 2).await;
         assert_eq!(count(&simulator, "POST /jwt"), tokens, "{hours} h");
         let log = simulator.log();
-        let opened = log.entries.iter().filter_map(|entry| match &entry.event {
+        let mut opened = log.entries.iter().filter_map(|entry| match &entry.event {
             Event::SocketOpened { token, .. } => Some(token.clone()),
             Event::SocketRefused { .. } => panic!("the old token was tried"),
             _ => None,
         });
-        let last = opened.last().unwrap();
+        let last = opened.next_back().unwrap();
         assert_eq!(last, TokenUse::Valid(format!("token-{tokens}")));
         // The session goes on with it.
         rig.ask(SinkAction::Text("still there?".into())).await.unwrap();

@@ -80,6 +80,10 @@ impl Plan {
         let patience = Duration::from_secs(dice.pick(&[0, 5, 20, 20]));
         let mut steps = vec![Step::Await(patience)];
         steps.extend((0..dice.number(3, 14)).map(|_| step(&mut dice, turn)));
+        if dice.chance(50) {
+            // On its way when the end comes.
+            steps.extend([Step::Speak(1, Turn::Open), Step::Type]);
+        }
         Plan { seed, service, keys, turn, waits, steps, halt: dice.chance(30) }
     }
 }
