@@ -145,7 +145,7 @@ impl Segmenter {
         loop {
             let before = (self.state, self.decided);
             match self.state {
-                State::Idle if self.begins_at_once() => {
+                State::Idle if self.turn.begins_at_once() => {
                     if self.decided >= horizon {
                         return;
                     }
@@ -160,15 +160,6 @@ impl Segmenter {
             if before == (self.state, self.decided) {
                 return;
             }
-        }
-    }
-
-    /// Whether a segment begins wherever none is.
-    fn begins_at_once(&self) -> bool {
-        match self.turn.mode {
-            TurnMode::Always => true,
-            TurnMode::Speech => self.turn.at_once,
-            TurnMode::PushToTalk | TurnMode::Auto => false,
         }
     }
 

@@ -152,6 +152,15 @@ pub(crate) struct TurnFrames {
 }
 
 impl TurnFrames {
+    /// Whether a segment begins wherever none is.
+    pub fn begins_at_once(&self) -> bool {
+        match self.mode {
+            TurnMode::Always => true,
+            TurnMode::Speech => self.at_once,
+            TurnMode::PushToTalk | TurnMode::Auto => false,
+        }
+    }
+
     /// An onset that has not gathered `min_speech` of voice after this many frames is none.
     pub fn longest_onset(&self) -> i64 {
         4 * self.min_speech
