@@ -97,6 +97,11 @@ pub enum Task {
         #[command(subcommand)]
         what: Bench,
     },
+    /// What the RAVATAR service offers beside a run
+    Ravatar {
+        #[command(subcommand)]
+        what: Ravatar,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -170,6 +175,24 @@ pub enum Bench {
         #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "20ms")]
         limit: Duration,
     },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Ravatar {
+    /// Print what was said, one JSON message per line, oldest first
+    History(Account),
+    /// End the live sessions that runs of this user left open, and say which
+    Release(Account),
+}
+
+/// A user of a service, as a sink names it.
+#[derive(clap::Args, Debug)]
+pub struct Account {
+    /// The configuration
+    pub pipeline: PathBuf,
+    /// The sink whose user it is; may be left out where there is only one of its type
+    #[arg(long, value_name = "NAME")]
+    pub sink: Option<String>,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -10,6 +10,8 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Na
 pub const CONFIG: u8 = 2;
 /// Source or device.
 pub const SOURCE: u8 = 3;
+/// A service.
+pub const SERVICE: u8 = 4;
 /// Internal.
 pub const INTERNAL: u8 = 5;
 
@@ -76,8 +78,8 @@ fn shown(problem: &Problem, all: &Problems, text: &Arc<NamedSource<String>>) -> 
             (format!("{}:{line}:{column}: ", all.file.display()), Some(*start..(*end).min(all.text.len()).max(*start)))
         }
         Place::Override(typed) => (format!("--set {typed}: "), None),
-        Place::None if all.file.as_os_str().is_empty() => (String::new(), None),
-        Place::None => (format!("{}: ", all.file.display()), None),
+        Place::None | Place::Default if all.file.as_os_str().is_empty() => (String::new(), None),
+        Place::None | Place::Default => (format!("{}: ", all.file.display()), None),
     };
     Shown {
         message: format!("{place}{path}{}", problem.message),

@@ -15,6 +15,7 @@ mod demo;
 mod devices;
 mod explain;
 mod progress;
+mod ravatar;
 mod run;
 mod sim;
 mod stop;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Task::Schema => components::schema(&args.common),
         Task::Sim { service } => sim::sim(&service),
         Task::Bench { what } => bench::bench(&what, &args.common),
+        Task::Ravatar { what } => ravatar::ravatar(&what, &args.common),
         Task::Completions { shell } => {
             clap_complete::generate(
                 shell,

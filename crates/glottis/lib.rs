@@ -37,6 +37,7 @@ pub use glottis_graph::config::{Problems, line_and_column};
 pub use glottis_graph::{Config, Graph, Plan, Turn};
 pub use glottis_plugin as plugin;
 pub use glottis_sim as sim;
+pub use glottis_sink_ravatar as ravatar;
 
 /// Every component that is built in.
 pub fn components() -> Registry {

@@ -74,6 +74,8 @@ pub struct Reply {
     pub raw: String,
     /// What comes with it.
     pub media: Option<Media>,
+    /// When the service says it was made, in Unix milliseconds.
+    pub time_ms: Option<u64>,
 }
 
 /// Sound or pictures that come with an answer.

@@ -417,6 +417,11 @@ impl Inlet {
         self.shared.stats.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// Counts a message of the service that made no sense and was ignored.
+    pub fn ignored(&self) {
+        self.shared.stats.ignored.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The sink takes audio from now on. Before this call the pipeline sends it none, unless the
     /// source can wait.
     pub fn open(&mut self) {

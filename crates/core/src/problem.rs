@@ -5,9 +5,11 @@ use std::fmt;
 /// Where a key or value was written.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Place {
-    /// Nowhere: a default, or a value a program set.
+    /// Nowhere: a program set it.
     #[default]
     None,
+    /// Nowhere: nobody wrote it, and the value is the default.
+    Default,
     /// Bytes `start..end` of the configuration's text.
     Span {
         /// First byte.

@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::audio::Rate;
-use crate::inlet::Inlet;
+use crate::inlet::{Inlet, Item};
+use crate::ledger::Cause;
 use crate::param::Table;
 use crate::problem::Problem;
 
@@ -35,6 +36,25 @@ pub trait Sink: Send {
     ///
     /// On the async runtime: must not block the thread for longer than a write to a local file.
     fn run<'a>(&'a mut self, inlet: &'a mut Inlet) -> BoxFuture<'a, Result<(), SinkError>>;
+
+    /// Takes what comes while the sink waits to be run again: a command, or a packet of a source that
+    /// cannot wait. Packets are settled or kept, commands answered or kept, as in `run`; without a
+    /// method of its own a sink loses the one by name and refuses the other.
+    ///
+    /// On the async runtime: must return at once.
+    fn meanwhile(&mut self, inlet: &mut Inlet, item: Item) {
+        match item {
+            Item::Packet(packet) => inlet.dropped(packet, Cause::Disconnected),
+            Item::Command(command) => inlet.answer(&command, Err("the sink is not connected".to_owned())),
+            Item::Halt | Item::Closed => {}
+        }
+    }
+
+    /// Whether the sink has kept something that it means to deliver in another run. Then the end of
+    /// the stream waits for that run, within the limits of a drain.
+    fn keeps(&self) -> bool {
+        false
+    }
 
     /// The last call, if the last `run` did not return `Ok`: the sink is given up, or the run ended
     /// while it was waiting to try again. It settles packets it kept and ends, as best it can and

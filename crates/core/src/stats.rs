@@ -25,6 +25,8 @@ pub struct SinkStats {
     pub messages: AtomicU64,
     /// Bytes written to the service or file.
     pub bytes: AtomicU64,
+    /// Messages of the service that made no sense and were ignored.
+    pub ignored: AtomicU64,
     /// Connections opened.
     pub connects: AtomicU64,
     latency: [Histogram; 5],

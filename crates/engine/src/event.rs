@@ -158,6 +158,9 @@ pub enum EventKind {
         /// What comes with it.
         #[serde(skip_serializing_if = "Option::is_none")]
         media: Option<Media>,
+        /// When the service says it was made, in Unix milliseconds.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        time_ms: Option<u64>,
         /// Seconds since the start of the run.
         received: f64,
     },

@@ -10,7 +10,7 @@ use crossbeam_channel::Sender;
 use glottis_core::feed::capture_ring;
 use glottis_core::inlet::Emit;
 use glottis_core::source::SourceFormat;
-use glottis_core::{Context, Problem, Rate, Registry, SourceError, clock};
+use glottis_core::{Context, Problem, Rate, Registry, Settings, SourceError, clock};
 use glottis_graph::config::Problems;
 use glottis_graph::{Config, Graph, Plan, signals};
 use ringbuf::HeapRb;
@@ -33,6 +33,7 @@ pub struct Pipeline {
     plan: Plan,
     config: Config,
     registry: Registry,
+    context: Context,
 }
 
 /// Why a run did not start. Nothing was opened.
@@ -64,7 +65,19 @@ impl Pipeline {
         let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let context = Context { started, state_dir: state_dir(), ..Context::default() };
         let plan = Plan::new(config, registry, &context)?;
-        Ok(Pipeline { plan, config: config.clone(), registry: registry.clone() })
+        Ok(Pipeline { plan, config: config.clone(), registry: registry.clone(), context })
+    }
+
+    /// The names and types of the sinks, as configured.
+    pub fn sinks(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.plan.sinks()
+    }
+
+    /// The keys of the sink `name` and what it may know of the run: for what a service offers beside
+    /// a run, such as its history.
+    pub fn sink(&self, name: &str) -> Option<(&Settings, Context)> {
+        let context = Context { name: name.to_owned(), ..self.context.clone() };
+        self.plan.sink_settings(name).map(|settings| (settings, context))
     }
 
     /// Builds the tree for the rate of the source, without starting anything: what `check` prints.

@@ -93,6 +93,8 @@ pub struct SinkReport {
     pub messages: u64,
     /// Bytes written.
     pub bytes: u64,
+    /// Messages of the service that made no sense and were ignored.
+    pub ignored: u64,
     /// Connections opened.
     pub connects: u64,
     /// Of these, after the first.
@@ -211,6 +213,7 @@ impl SinkReport {
             chunks: stats.chunks.load(Relaxed),
             messages: stats.messages.load(Relaxed),
             bytes: stats.bytes.load(Relaxed),
+            ignored: stats.ignored.load(Relaxed),
             connects,
             reconnects: connects.saturating_sub(1),
             errors: errors.clone(),

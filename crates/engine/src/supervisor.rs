@@ -139,25 +139,24 @@ impl Supervisor {
     async fn wait(&mut self, backoff: Duration) -> bool {
         let sleep = tokio::time::sleep(backoff);
         tokio::pin!(sleep);
+        // What a source that can wait has queued stays queued until the sink is back.
+        let mut stays = self.waits;
         loop {
             let item = tokio::select! {
                 () = &mut sleep => return true,
-                item = self.item() => item,
+                item = self.item(stays) => item,
             };
             match item {
-                // A live source cannot wait: what comes while nothing is open is lost by name.
-                Item::Packet(packet) => self.inlet.dropped(packet, Cause::Disconnected),
-                Item::Command(command) => {
-                    self.inlet.answer(&command, Err("the sink is not connected".to_owned()));
-                }
-                Item::Halt | Item::Closed => return false,
+                Item::Halt => return false,
+                Item::Closed if self.sink.keeps() => stays = true,
+                Item::Closed => return false,
+                item => self.sink.meanwhile(&mut self.inlet, item),
             }
         }
     }
 
-    async fn item(&mut self) -> Item {
-        // What a source that can wait has queued stays queued until the sink is back.
-        if self.waits { self.inlet.recv_command().await } else { self.inlet.recv().await }
+    async fn item(&mut self, stays: bool) -> Item {
+        if stays { self.inlet.recv_command().await } else { self.inlet.recv().await }
     }
 
     async fn leave(&mut self) {

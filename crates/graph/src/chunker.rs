@@ -349,6 +349,12 @@ impl Cut for Work<'_> {
         if self.chunker.is_shedding() {
             return self.tell_abort(at, Reason::Overflow);
         }
+        if reason == Reason::Disconnected {
+            // What was heard before the loss is the sink's: it may keep the turn for its next connection.
+            if let Err(fault) = self.chunker.flush() {
+                self.fault(fault);
+            }
+        }
         let frames = self.chunker.drop_chunk();
         let settled = match reason {
             Reason::Interrupt => Settled::Dropped(Cause::Interrupted),

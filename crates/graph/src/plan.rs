@@ -167,6 +167,11 @@ impl Plan {
         self.sinks.iter().map(|s| (s.name.as_str(), s.kind.as_str()))
     }
 
+    /// The keys of the sink `name`.
+    pub fn sink_settings(&self, name: &str) -> Option<&Settings> {
+        self.sinks.iter().find(|sink| sink.name == name).map(|sink| &sink.settings)
+    }
+
     /// The names and types of the nodes.
     pub fn nodes(&self) -> impl Iterator<Item = (&str, &str)> {
         self.nodes.iter().map(|n| (n.name.as_str(), n.kind.as_str()))

@@ -145,7 +145,7 @@ impl Segmenter {
         loop {
             let before = (self.state, self.decided);
             match self.state {
-                State::Idle if self.turn.mode == TurnMode::Always => {
+                State::Idle if self.turn.begins_at_once() => {
                     if self.decided >= horizon {
                         return;
                     }
@@ -192,7 +192,7 @@ impl Segmenter {
     }
 
     fn run_open(&mut self, base: i64, horizon: i64, cut: &mut impl Cut) {
-        let (quiet, reason) = self.quiet_end();
+        let (quiet, reason) = self.quiet_end(base);
         let longest = match self.turn.mode {
             TurnMode::Always => i64::MAX,
             _ => base.saturating_add(self.turn.max),
@@ -214,8 +214,12 @@ impl Segmenter {
     }
 
     /// Where the segment ends if nothing more is heard, and why.
-    fn quiet_end(&self) -> (i64, Reason) {
+    fn quiet_end(&self, base: i64) -> (i64, Reason) {
         match self.turn.mode {
+            // Begun without voice, and none has come.
+            TurnMode::Speech if self.turn.at_once && !self.voice && self.voice_end <= base => {
+                (i64::MAX, Reason::SpeechEnd)
+            }
             TurnMode::Speech if !self.voice => (self.voice_end + self.turn.hangover, Reason::SpeechEnd),
             TurnMode::PushToTalk => match self.released {
                 Some(at) => (at + self.turn.release_tail, Reason::Release),

@@ -90,7 +90,7 @@ fn absent(param: &Param, checked: &mut Table, path: &str, registry: &Registry, p
         let table = check_table(&table, params, &join(path, param.name), registry, problems);
         checked.set(param.name, Located::new(Value::Table(table)));
     } else if let Some(default) = param.default {
-        checked.set(param.name, Located::new(literal(default)));
+        checked.set(param.name, Located { value: literal(default), place: Place::Default });
     }
 }
 

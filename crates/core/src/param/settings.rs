@@ -34,6 +34,11 @@ impl Settings {
         self.value(key).is_some()
     }
 
+    /// Whether the key was written, and its value is no default.
+    pub fn is_written(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|located| located.place != Place::Default)
+    }
+
     /// A boolean.
     pub fn bool(&self, key: &str) -> bool {
         match self.value(key) {
@@ -158,7 +163,7 @@ impl Settings {
     /// Where the value of `key` stands; the component's own place if it was not written.
     pub fn place(&self, key: &str) -> Place {
         match self.table.get(key) {
-            Some(Located { place, .. }) if *place != Place::None => place.clone(),
+            Some(Located { place, .. }) if !matches!(place, Place::None | Place::Default) => place.clone(),
             _ => self.table.place.clone(),
         }
     }

@@ -99,6 +99,7 @@ impl Control {
                 transcript: reply.transcript,
                 raw: reply.raw,
                 media: reply.media,
+                time_ms: reply.time_ms,
                 received: (self.started.elapsed().as_secs_f64() * 1e6).round() / 1e6,
             },
             SinkEvent::Notice(text) => EventKind::Notice { sink, text },

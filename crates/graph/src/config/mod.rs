@@ -51,8 +51,8 @@ impl std::fmt::Display for Problems {
                     write!(f, "{}:{line}:{column}: {problem}", self.file.display())?;
                 }
                 Place::Override(typed) => write!(f, "--set {typed}: {problem}")?,
-                Place::None if self.file.as_os_str().is_empty() => write!(f, "{problem}")?,
-                Place::None => write!(f, "{}: {problem}", self.file.display())?,
+                Place::None | Place::Default if self.file.as_os_str().is_empty() => write!(f, "{problem}")?,
+                Place::None | Place::Default => write!(f, "{}: {problem}", self.file.display())?,
             }
         }
         Ok(())

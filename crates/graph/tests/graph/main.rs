@@ -9,6 +9,7 @@ mod links;
 mod nodes;
 mod oracle;
 mod parts;
+mod presets;
 mod push_to_talk;
 mod rig;
 mod streams;

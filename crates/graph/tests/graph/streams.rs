@@ -72,6 +72,7 @@ fn turn() -> impl Strategy<Value = Turn> {
             hangover: ms(hangover),
             min_speech: ms(min_speech),
             max: ms(max),
+            at_once: false,
             min_hold: ms(min_hold),
             release_tail: ms(release_tail),
         },

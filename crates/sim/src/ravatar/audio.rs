@@ -174,15 +174,16 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// Ogg Opus counts 48 kHz samples in the granule position of its last page.
+/// Ogg Opus counts 48 kHz samples in the granule position of its last page, and says in its header how
+/// many of the first are not heard.
 fn measure_ogg(blob: &[u8], facts: &mut BlobFacts) {
     let Some(last) = blob.windows(4).rposition(|window| window == b"OggS") else {
         return;
     };
     let granule = blob.get(last + 6..last + 14).and_then(|bytes| bytes.try_into().ok());
-    let opus = blob.windows(8).take(512).any(|window| window == b"OpusHead");
-    if let (Some(granule), true) = (granule.map(u64::from_le_bytes), opus) {
-        opus_length(facts, granule);
+    let head = blob.windows(12).take(512).find(|window| window.starts_with(b"OpusHead"));
+    if let (Some(granule), Some([.., low, high])) = (granule.map(u64::from_le_bytes), head) {
+        opus_length(facts, granule.saturating_sub(u16::from_le_bytes([*low, *high]).into()));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The length of Opus in WebM, as browsers record it: element sizes may be unknown and no duration
-//! is written, so the packets themselves are counted. Pure functions, any thread.
+//! is written, so the packets themselves are counted, without what a writer declares as its delay and
+//! its padding. Pure functions, any thread.
 
 /// Elements to look into; all others are skipped.
 const SEGMENT: u32 = 0x1853_8067;
@@ -10,12 +11,16 @@ const SIMPLE_BLOCK: u32 = 0xa3;
 const BLOCK: u32 = 0xa1;
 /// Track list; searched for the codec's name.
 const TRACKS: u32 = 0x1654_ae6b;
+const TRACK_ENTRY: u32 = 0xae;
+/// What a player leaves out at the beginning, and of a block's end; nanoseconds.
+const CODEC_DELAY: u32 = 0x56aa;
+const DISCARD_PADDING: u32 = 0x75a2;
 
-/// 48 kHz samples of all packets; `None` if this is no Opus or not readable as WebM.
+/// 48 kHz samples that are heard of all packets; `None` if this is no Opus or not readable as WebM.
 pub(crate) fn opus_samples(blob: &[u8]) -> Option<u64> {
     let mut at = 0;
     let mut opus = false;
-    let mut samples = 0;
+    let (mut samples, mut silent) = (0, 0);
     while at < blob.len() {
         let Some((id, size, body)) = element(blob, at) else { break };
         if matches!(id, SEGMENT | CLUSTER | BLOCK_GROUP) {
@@ -26,13 +31,45 @@ pub(crate) fn opus_samples(blob: &[u8]) -> Option<u64> {
         let end = body.checked_add(usize::try_from(size?).ok()?)?;
         let content = blob.get(body..end.min(blob.len()))?;
         match id {
-            TRACKS => opus = content.windows(6).any(|window| window == b"A_OPUS"),
+            TRACKS => {
+                opus = content.windows(6).any(|window| window == b"A_OPUS");
+                silent += codec_delay(content).unwrap_or(0);
+            }
+            // Signed: of a negative one nothing is left out.
+            DISCARD_PADDING if content.first().is_some_and(|byte| *byte < 0x80) => silent += number(content),
             SIMPLE_BLOCK | BLOCK => samples += packet_samples(content).unwrap_or(0),
             _ => {}
         }
         at = end;
     }
-    opus.then_some(samples)
+    // To the nearest: a sample is no whole number of nanoseconds.
+    opus.then(|| samples.saturating_sub((silent.saturating_mul(48) + 500_000) / 1_000_000))
+}
+
+/// The delay of the first track that declares one.
+fn codec_delay(tracks: &[u8]) -> Option<u64> {
+    let mut at = 0;
+    loop {
+        let (id, size, body) = element(tracks, at)?;
+        if id == TRACK_ENTRY {
+            at = body;
+            continue;
+        }
+        let end = body.checked_add(usize::try_from(size?).ok()?)?;
+        let content = tracks.get(body..end)?;
+        if id == CODEC_DELAY {
+            return Some(number(content));
+        }
+        at = end;
+    }
+}
+
+/// An unsigned number.
+fn number(content: &[u8]) -> u64 {
+    if content.len() > 8 {
+        return 0;
+    }
+    content.iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
 /// Id, size (`None`: unknown) and start of the content of the element at `at`.
@@ -107,6 +144,26 @@ mod tests {
             &block(&[0xfb, 3, 9]),
         ]
         .concat()
+    }
+
+    /// A track with a delay of 6.5 ms, and 10 ms of padding behind the last packet.
+    fn trimmed() -> Vec<u8> {
+        [
+            &[0x1a, 0x45, 0xdf, 0xa3, 0x80][..],
+            &[0x18, 0x53, 0x80, 0x67, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            &[0x16, 0x54, 0xae, 0x6b, 0x80 | 16, 0xae, 0x80 | 14, 0x86, 0x86],
+            b"A_OPUS",
+            &[0x56, 0xaa, 0x83, 0x63, 0x2e, 0xa0],
+            &[0x1f, 0x43, 0xb6, 0x75, 0x80 | 24],
+            &[0xa3, 0x85, 0x81, 0, 0, 0x80, 0xfc],
+            &[0xa0, 0x80 | 14, 0xa1, 0x85, 0x81, 0, 20, 0, 0xfc, 0x75, 0xa2, 0x84, 0, 0x98, 0x96, 0x80],
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn delay_and_padding_do_not_count() {
+        assert_eq!(opus_samples(&trimmed()), Some(2 * 960 - 312 - 480));
     }
 
     #[test]

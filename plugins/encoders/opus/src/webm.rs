@@ -112,6 +112,12 @@ impl WebmOpus {
         self.packets.taken()
     }
 
+    /// Bytes of sound collected so far. The file will have the last packets and what stands in front in
+    /// addition: under a kilobyte, and 64 bytes for every five seconds.
+    pub fn encoded(&self) -> usize {
+        self.clusters.closed.len() + self.clusters.open.len()
+    }
+
     /// The bytes of the file. Without sound it is a valid file of no length.
     ///
     /// # Errors

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use glottis_core::param::{Kind, Param, Settings};
-use glottis_core::{Context, Problem};
+use glottis_core::{Context, Problem, TurnMode};
 
+use crate::blob::Container;
+use crate::reconnect::Profile;
 use crate::server::{self, Server};
 use crate::user;
+use crate::voice::{Audio, Flag, Mode};
 
 const MINUTE: u64 = 60_000;
 
@@ -25,7 +28,11 @@ pub(crate) const PARAMS: &[Param] = &[
     Param::new("language", Kind::Text, "\"first\", or the code of a language of the project").default("\"first\""),
     Param::new("mode", Kind::Choice(&["live", "chat"]), "live: a session with a rendered avatar; chat: turn by turn")
         .default("\"live\""),
-    Param::new("audio", Kind::Choice(&["pcm", "blob"]), "pcm: chunk by chunk while one speaks; blob: whole turns"),
+    Param::new(
+        "audio",
+        Kind::Choice(&["pcm", "blob"]),
+        "pcm: chunk by chunk while one speaks; blob: whole turns; where absent pcm, but blob in chat mode and for push-to-talk",
+    ),
     Param::new("blob", Kind::Choice(&["wav", "webm-opus", "ogg-opus"]), "the format of whole turns").default("\"wav\""),
     Param::new("source_name", Kind::Text, "how this client calls itself in messages").default("\"glottis\""),
     Param::new("origin", Kind::Text, "Origin header of the socket's handshake"),
@@ -62,12 +69,19 @@ pub(crate) struct Config {
     pub(crate) avatar: Option<String>,
     /// `None`: the first one.
     pub(crate) language: Option<String>,
+    pub(crate) mode: Mode,
+    /// `None`: what is usual for mode and turns.
+    pub(crate) audio: Option<Audio>,
+    pub(crate) container: Container,
+    pub(crate) flag: Flag,
     pub(crate) source_name: String,
     pub(crate) origin: Option<http::HeaderValue>,
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) http_timeout: Duration,
     pub(crate) busy_retry: bool,
+    pub(crate) unattended: bool,
+    pub(crate) profile: Profile,
     pub(crate) ping: Option<Duration>,
     pub(crate) max_message: usize,
     pub(crate) pace_limit: Option<u32>,
@@ -75,13 +89,15 @@ pub(crate) struct Config {
     pub(crate) trailing: Duration,
     pub(crate) allow_nonstandard: bool,
     pub(crate) state_dir: Option<PathBuf>,
+    /// The sink's name.
+    pub(crate) name: String,
 }
 
 impl Config {
     /// The checked keys of `settings`, or everything wrong with them.
     pub(crate) fn new(settings: &Settings, context: &Context) -> Result<Config, Vec<Problem>> {
         let mut problems = Vec::new();
-        not_yet(settings, &mut problems);
+        misfits(settings, &mut problems);
         ids(settings, &mut problems);
         let origin = origin(settings, &mut problems);
         let server = addresses(settings, &mut problems);
@@ -93,12 +109,18 @@ impl Config {
             user_id: settings.opt_text("user_id").map(str::to_owned),
             avatar: unless_first("avatar"),
             language: unless_first("language"),
+            mode: mode(settings),
+            audio: audio(settings),
+            container: Container::of(settings),
+            flag: if settings.text("push_to_talk_flag") == "demo" { Flag::Demo } else { Flag::Docs },
             source_name: settings.text("source_name").to_owned(),
             origin,
             width: settings.int("width") as u32,
             height: settings.int("height") as u32,
             http_timeout: settings.duration("http_timeout"),
             busy_retry: settings.bool("busy_retry"),
+            unattended: settings.bool("unattended"),
+            profile: if settings.text("reconnect") == "demo" { Profile::Demo } else { Profile::Default },
             ping: settings.opt_duration("ping"),
             max_message: settings.bytes("max_message") as usize,
             pace_limit: (settings.text("pace_limit") == "4x").then_some(4),
@@ -106,27 +128,29 @@ impl Config {
             trailing: settings.duration("trailing"),
             allow_nonstandard: settings.bool("allow_nonstandard"),
             state_dir: context.state_dir.clone(),
+            name: context.name.clone(),
         })
+    }
+
+    /// How turns in mode `turn` go out; `None` as long as the service decides.
+    pub(crate) fn audio(&self, turn: TurnMode) -> Option<Audio> {
+        self.audio.or_else(|| Audio::usual(self.mode, turn))
     }
 }
 
-/// Refuses values that are part of the interface but do nothing yet: to take them in silence would
-/// be to do something else than asked.
-fn not_yet(settings: &Settings, problems: &mut Vec<Problem>) {
-    let mut refuse = |key: &str, value: &str, help: &str| {
-        problems.push(settings.problem(key, format!("{key} = {value} does not work yet")).help(help));
-    };
-    if settings.text("mode") == "chat" {
-        refuse("mode", "\"chat\"", "use mode = \"live\"");
-    }
-    if settings.opt_text("audio") == Some("blob") {
-        refuse("audio", "\"blob\"", "use audio = \"pcm\"");
-    }
-    if settings.bool("unattended") {
-        refuse("unattended", "true", "leave it out; the sink gives up when the session is over");
-    }
-    if settings.text("reconnect") == "demo" {
-        refuse("reconnect", "\"demo\"", "leave it out; the sink reconnects after 2, 4 and 8 s");
+fn mode(settings: &Settings) -> Mode {
+    if settings.text("mode") == "chat" { Mode::Chat } else { Mode::Live }
+}
+
+fn audio(settings: &Settings) -> Option<Audio> {
+    settings.opt_text("audio").map(|audio| if audio == "blob" { Audio::Blob } else { Audio::Pcm })
+}
+
+/// Refuses what does not go together: to take it in silence would be to do something else than asked.
+fn misfits(settings: &Settings, problems: &mut Vec<Problem>) {
+    if mode(settings) == Mode::Chat && audio(settings) == Some(Audio::Pcm) {
+        let problem = settings.problem("audio", "chat mode takes whole turns, not \"pcm\"");
+        problems.push(problem.help("leave audio out, or use mode = \"live\""));
     }
 }
 
@@ -208,6 +232,7 @@ pub(crate) mod tests {
         assert_eq!((config.linger, config.trailing), (Duration::ZERO, Duration::from_millis(1024)));
         assert_eq!((config.avatar, config.language, config.user_id), (None, None, None));
         assert_eq!(config.source_name, "glottis");
+        assert_eq!((config.profile, config.unattended, config.busy_retry), (Profile::Default, false, false));
     }
 
     /// C2, C22: refused before anything is sent.
@@ -227,12 +252,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_still_to_come_is_refused_by_name() {
-        for (key, value) in [("mode", "chat"), ("audio", "blob"), ("reconnect", "demo")] {
-            let complaint = complaint(good().with(key, value));
-            assert!(complaint.contains("does not work yet") && complaint.contains(key), "{complaint}");
-        }
-        assert!(complaint(good().with("unattended", true)).contains("does not work yet"));
+    fn chat_takes_no_pcm() {
+        assert!(complaint(good().with("mode", "chat").with("audio", "pcm")).contains("sink[0].audio"));
+        let audio = |table: Table, turn| build(table).unwrap().audio(turn);
+        assert_eq!(audio(good().with("mode", "chat"), TurnMode::Auto), Some(Audio::Blob));
+        assert_eq!(audio(good().with("mode", "chat").with("audio", "blob"), TurnMode::Speech), Some(Audio::Blob));
+        assert_eq!(audio(good().with("audio", "blob"), TurnMode::Auto), Some(Audio::Blob));
+        assert_eq!(audio(good().with("audio", "pcm"), TurnMode::PushToTalk), Some(Audio::Pcm));
+        assert_eq!(audio(good(), TurnMode::Auto), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Outgoing messages. A live session's PCM message is the same text around every chunk, so both
-//! halves are made once and the chunk is base64-encoded in between, in a buffer that is used again.
-//! Owned by the sink's task.
+//! Outgoing messages. A voice message is the same text around every chunk or turn, so that is made
+//! once and the sound is base64-encoded in between, in a buffer that is used again. Owned by the
+//! sink's task.
 
 use base64::Engine;
 use base64::engine::general_purpose::PAD;
@@ -22,8 +22,7 @@ fn base64() -> Base64 {
     Base64::new(&base64::alphabet::STANDARD, PAD)
 }
 
-/// Whose messages, and about what: the fields every message of a live session carries. Field names
-/// are the service's.
+/// Whose messages, and about what: the fields every message carries. Field names are the service's.
 #[derive(Clone, Copy)]
 pub struct Identity<'a> {
     /// `avatar_id`.
@@ -34,8 +33,8 @@ pub struct Identity<'a> {
     pub language: &'a str,
     /// `source`: the client's name.
     pub source: &'a str,
-    /// `LicenseId` of the live session.
-    pub license: &'a str,
+    /// `LicenseId` of the live session; `None` in chat mode. `isLive` says which of both it is.
+    pub license: Option<&'a str>,
     /// `session` of the conversation; left out of messages where there is none.
     pub session: Option<&'a str>,
 }
@@ -50,12 +49,14 @@ impl Identity<'_> {
             ("requestType", request_type),
             ("language", self.language),
             ("source", self.source),
-            ("LicenseId", self.license),
         ];
         for (name, text) in texts {
             fields.insert(name.to_owned(), text.into());
         }
-        fields.insert("isLive".to_owned(), true.into());
+        fields.insert("isLive".to_owned(), self.license.is_some().into());
+        if let Some(license) = self.license {
+            fields.insert("LicenseId".to_owned(), license.into());
+        }
         if let Some(session) = self.session.filter(|session| !session.is_empty()) {
             fields.insert("session".to_owned(), session.into());
         }
@@ -63,7 +64,7 @@ impl Identity<'_> {
     }
 }
 
-/// Makes the messages of one live session.
+/// Makes the messages of one connection.
 ///
 /// ```
 /// use glottis_sink_ravatar::envelope::{Envelope, Identity};
@@ -73,30 +74,35 @@ impl Identity<'_> {
 ///     user: "u-1",
 ///     language: "en",
 ///     source: "glottis",
-///     license: "lic-1",
+///     license: Some("lic-1"),
 ///     session: None,
 /// };
 /// let message = Envelope::new(&identity).pcm(&[0, 0, 1, 0]);
 /// assert!(message.ends_with(r#""audio_base64_pcm":"AAABAA=="}"#));
 /// ```
 pub struct Envelope {
-    prefix: String,
+    /// A voice message up to where its payload field is named, and the fields of a text message.
+    voice: String,
     text: Map<String, Value>,
     buffer: BytesMut,
     engine: Base64,
 }
 
-/// What follows the payload of a PCM message.
+/// The payload fields, as they are begun.
+const PCM: &str = ",\"audio_base64_pcm\":\"";
+const BLOB: &str = ",\"file_base64_data\":\"";
+const PUSH_TO_TALK_BLOB: &str = ",\"isPushToTalk\":true,\"file_base64_data\":\"";
+
+/// What follows the payload.
 const SUFFIX: &str = "\"}";
 
 impl Envelope {
     /// The messages of `identity`. Allocates; its texts are escaped here, once.
     pub fn new(identity: &Identity<'_>) -> Envelope {
         let fields = Value::Object(identity.fields("voice", "audio")).to_string();
-        // The object without its closing brace, and one more field begun.
-        let open = fields.strip_suffix('}').unwrap_or(&fields);
         Envelope {
-            prefix: format!("{open},\"audio_base64_pcm\":\""),
+            // The object without its closing brace: one more field follows.
+            voice: fields.strip_suffix('}').unwrap_or(&fields).to_owned(),
             text: identity.fields("text", "text"),
             buffer: BytesMut::new(),
             engine: base64(),
@@ -105,19 +111,38 @@ impl Envelope {
 
     /// Length in bytes of the message for `bytes` bytes of PCM.
     pub fn pcm_len(&self, bytes: usize) -> usize {
-        self.prefix.len() + bytes.div_ceil(3) * 4 + SUFFIX.len()
+        self.len(PCM, bytes)
     }
 
-    /// The message for a chunk of 16-bit little-endian samples. Does not allocate once the buffer
-    /// has its size and earlier messages are gone.
+    /// The message for a chunk of 16-bit little-endian samples, which only live sessions have. Does
+    /// not allocate once the buffer has its size and earlier messages are gone.
     pub fn pcm(&mut self, body: &[u8]) -> Utf8Bytes {
-        let payload = body.len().div_ceil(3) * 4;
-        self.buffer.reserve(self.pcm_len(body.len()));
-        self.buffer.extend_from_slice(self.prefix.as_bytes());
-        let start = self.buffer.len();
-        self.buffer.resize(start + payload, 0);
-        let written = self.engine.encode_slice(body, &mut self.buffer[start..]);
-        debug_assert_eq!(written, Ok(payload));
+        self.enclose(PCM, body)
+    }
+
+    /// The message for a whole turn: `file` is WAV, WebM or Ogg. `push_to_talk` says that a human
+    /// marked its borders.
+    pub fn blob(&mut self, file: &[u8], push_to_talk: bool) -> Utf8Bytes {
+        self.enclose(if push_to_talk { PUSH_TO_TALK_BLOB } else { BLOB }, file)
+    }
+
+    /// The longest file, in bytes, whose message has at most `message` bytes; 0 if there is none.
+    pub fn longest_blob(&self, message: usize) -> usize {
+        message.saturating_sub(self.len(PUSH_TO_TALK_BLOB, 0)) / 4 * 3
+    }
+
+    fn len(&self, field: &str, bytes: usize) -> usize {
+        self.voice.len() + field.len() + bytes.div_ceil(3) * 4 + SUFFIX.len()
+    }
+
+    fn enclose(&mut self, field: &str, payload: &[u8]) -> Utf8Bytes {
+        self.buffer.reserve(self.len(field, payload.len()));
+        self.buffer.extend_from_slice(self.voice.as_bytes());
+        self.buffer.extend_from_slice(field.as_bytes());
+        let (start, encoded) = (self.buffer.len(), payload.len().div_ceil(3) * 4);
+        self.buffer.resize(start + encoded, 0);
+        let written = self.engine.encode_slice(payload, &mut self.buffer[start..]);
+        debug_assert_eq!(written, Ok(encoded));
         self.buffer.extend_from_slice(SUFFIX.as_bytes());
         let message = Utf8Bytes::try_from(self.buffer.split().freeze());
         debug_assert!(message.is_ok(), "two texts with base64 between them");
@@ -142,7 +167,7 @@ mod tests {
             user: "u-1",
             language: "en",
             source: "a \"quoted\" \u{1}name",
-            license: "lic-1",
+            license: Some("lic-1"),
             session: Some("sess"),
         }
     }
@@ -151,10 +176,26 @@ mod tests {
         serde_json::from_str(message.as_str()).unwrap()
     }
 
-    /// C34, C35, C36: exactly these fields.
+    /// C34, C35, C36: exactly these fields, in all five kinds.
     #[test]
     fn messages_have_the_fields_of_the_service_and_no_others() {
         let mut envelope = Envelope::new(&identity());
+        let blob = json!({"avatar_id":"av-1","user_id":"u-1","chat_type":"voice","requestType":"audio","language":"en",
+            "source":"a \"quoted\" \u{1}name","isLive":true,"LicenseId":"lic-1","session":"sess",
+            "file_base64_data":"UklGRg=="});
+        let mut flagged = blob.clone();
+        flagged["isPushToTalk"] = true.into();
+        assert_eq!(parsed(&envelope.blob(b"RIFF", false)), blob);
+        assert_eq!(parsed(&envelope.blob(b"RIFF", true)), flagged);
+        let mut chat = Envelope::new(&Identity { license: None, ..identity() });
+        flagged["isLive"] = false.into();
+        flagged.as_object_mut().unwrap().remove("LicenseId");
+        assert_eq!(parsed(&chat.blob(b"RIFF", true)), flagged);
+        assert_eq!(
+            parsed(&chat.text("Hi")),
+            json!({"avatar_id":"av-1","user_id":"u-1","chat_type":"text","requestType":"text","language":"en",
+                "source":"a \"quoted\" \u{1}name","isLive":false,"session":"sess","request":"Hi"})
+        );
         assert_eq!(
             parsed(&envelope.pcm(&[1, 0])),
             json!({"avatar_id":"av-1","user_id":"u-1","chat_type":"voice","requestType":"audio","language":"en",
@@ -195,6 +236,17 @@ mod tests {
         assert_eq!(payload(&[16384, -16384, 32767, -32768]), "AEAAwP9/AIA=");
         let zeros = payload(&[0; 4096]);
         assert!(zeros.len() == 10_924 && zeros.starts_with("AAAAAAAAAAAA") && zeros.ends_with("AAA="));
+    }
+
+    #[test]
+    fn the_longest_blob_just_fits() {
+        let mut envelope = Envelope::new(&identity());
+        for limit in 1000..1010 {
+            let longest = envelope.longest_blob(limit);
+            assert!(envelope.blob(&vec![0; longest], true).as_str().len() <= limit);
+            assert!(envelope.blob(&vec![0; longest + 1], true).as_str().len() > limit);
+        }
+        assert_eq!(envelope.longest_blob(10), 0);
     }
 
     #[test]

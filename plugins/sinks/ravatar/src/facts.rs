@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::config::Config;
 use crate::secret::Secret;
 use crate::trouble;
+use crate::voice::Mode;
 
 const PHASE: &str = "configuration";
 
@@ -65,7 +66,7 @@ impl Facts {
         Ok(facts)
     }
 
-    /// The avatar, language and conversation of `config`, for live mode.
+    /// The avatar, language and conversation of `config`.
     pub(crate) fn choose(&self, config: &Config) -> Result<Choice, SinkError> {
         let ids = || self.avatars.iter().map(|avatar| avatar.id.as_str()).collect::<Vec<_>>().join(", ");
         let avatar = match &config.avatar {
@@ -77,7 +78,7 @@ impl Facts {
             let advice = format!("avatars of this project: {}; or avatar = \"first\"", ids());
             return Err(trouble::misfit(PHASE, format!("the project has no avatar \"{id}\""), advice));
         };
-        if avatar.live == Some(false) {
+        if config.mode == Mode::Live && avatar.live == Some(false) {
             let message = format!("avatar \"{}\" has no live mode", avatar.id);
             return Err(trouble::misfit(PHASE, message, format!("choose another of {}", ids())));
         }

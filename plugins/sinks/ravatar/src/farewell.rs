@@ -6,14 +6,12 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use glottis_core::event::Session;
 use glottis_core::inlet::{Inlet, Item, Link};
-use glottis_core::{Cause, SinkError, SinkEvent};
+use glottis_core::{Cause, SinkError, SinkErrorKind, SinkEvent};
 
 use crate::sink::{End, Ravatar};
 use crate::socket::{Lost, Socket};
+use crate::stalls::Stalls;
 use crate::trouble;
-
-/// Failures in a row that are put up with.
-const FAILURES: usize = 3;
 
 /// How long the end of a live session is tried for.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -40,22 +38,17 @@ impl Ravatar {
                 let error = trouble::disconnected(host, &lost.why);
                 self.after_loss(inlet, error, Some(lost), socket).await
             }
-            End::Failed(error) => {
-                self.give_up(inlet, socket).await;
-                Err(*error)
-            }
+            End::Failed(error) => self.after_failure(inlet, *error, socket).await,
             End::Over(error) => {
-                if self.live.take().is_some() {
-                    inlet.emit(SinkEvent::Session(Session::default()));
-                }
-                self.give_up(inlet, socket).await;
-                Err(*error)
+                self.forget_live(inlet, error.code == "SessionExpired");
+                self.after_failure(inlet, *error, socket).await
             }
         }
     }
 
     async fn finish(&mut self, inlet: &mut Inlet, cause: Cause, socket: Option<Socket>) {
         self.drop_unsent(inlet, cause);
+        self.drop_turns(inlet, cause);
         if inlet.is_halted() {
             inlet.discard(cause);
         }
@@ -73,20 +66,77 @@ impl Ravatar {
         lost: Option<Lost>,
         socket: Option<Socket>,
     ) -> Result<(), SinkError> {
-        self.failures += 1;
-        let waits = self.edge.is_some_and(|edge| edge.waits);
+        self.let_go(inlet);
+        self.disconnected(inlet, lost.as_ref(), socket).await;
+        if !self.reconnect.is_exhausted() {
+            return Err(error);
+        }
+        self.give_up(inlet, None).await;
+        Err(if self.opened { trouble::gone(&self.config.server.socket_host, error) } else { error })
+    }
+
+    /// The live session is over, or there was none. With nobody there to start again, the sink does so
+    /// by itself, if that makes sense.
+    async fn after_failure(
+        &mut self,
+        inlet: &mut Inlet,
+        error: SinkError,
+        socket: Option<Socket>,
+    ) -> Result<(), SinkError> {
+        if self.config.unattended && error.kind == SinkErrorKind::Retry {
+            if !self.waits() {
+                // They belonged to the session that is over.
+                self.drop_turns(inlet, Cause::Interrupted);
+            }
+            self.let_go(inlet);
+            self.end_live(inlet, PATIENCE).await;
+            self.disconnected(inlet, None, socket).await;
+        } else {
+            self.give_up(inlet, socket).await;
+        }
+        Err(error)
+    }
+
+    /// Audio has no place to go until the next attempt.
+    fn let_go(&mut self, inlet: &mut Inlet) {
+        self.reconnect.failed();
+        self.link_down(inlet);
+        if !self.waits() {
+            self.drop_unsent(inlet, Cause::Disconnected);
+            self.put_by(inlet);
+        }
+    }
+
+    /// Lets the pipeline end what is under way.
+    pub(crate) fn link_down(&mut self, inlet: &mut Inlet) {
+        if inlet.link() == Link::Up {
+            self.outbox.lost();
+        }
         if self.opened {
             inlet.set_link(Link::Down);
         }
-        if !waits {
-            self.drop_unsent(inlet, Cause::Disconnected);
-            inlet.discard(Cause::Disconnected);
+    }
+
+    /// Whole turns and texts are kept for the next connection, where the profile says so; other audio
+    /// is lost by name.
+    fn put_by(&mut self, inlet: &mut Inlet) {
+        if !self.outbox.lasts() {
+            self.drop_turns(inlet, Cause::Disconnected);
         }
-        self.disconnected(inlet, lost.as_ref(), socket).await;
-        if self.failures > FAILURES {
-            self.give_up(inlet, None).await;
+        match &mut self.collector {
+            Some(collector) if self.outbox.lasts() => {
+                while let Some(packet) = inlet.try_packet() {
+                    collector.take(inlet, &mut self.outbox, packet);
+                }
+            }
+            _ => {
+                inlet.discard(Cause::Disconnected);
+            }
         }
-        Err(error)
+    }
+
+    fn waits(&self) -> bool {
+        self.edge.is_some_and(|edge| edge.waits)
     }
 
     /// Nothing more will be tried.
@@ -94,10 +144,30 @@ impl Ravatar {
         self.over = true;
         inlet.set_link(Link::GaveUp);
         self.drop_unsent(inlet, Cause::GaveUp);
+        self.drop_turns(inlet, Cause::GaveUp);
         inlet.discard(Cause::GaveUp);
         self.end_live(inlet, PATIENCE).await;
         self.disconnected(inlet, None, socket).await;
         refuse_commands(inlet);
+    }
+
+    /// Forgets the live session without ending it: it has `ended`, or cannot be ended now and stays in
+    /// the journal.
+    fn forget_live(&mut self, inlet: &Inlet, ended: bool) {
+        self.stalls = Stalls::default();
+        let Some(live) = self.live.take() else { return };
+        inlet.emit(SinkEvent::Session(Session::default()));
+        if ended && let Some(page) = live.page {
+            page.strike();
+        }
+    }
+
+    /// Loses the turn in progress, and the messages that wait.
+    pub(crate) fn drop_turns(&mut self, inlet: &mut Inlet, cause: Cause) {
+        if let Some(collector) = &mut self.collector {
+            collector.forget(inlet, cause);
+        }
+        self.outbox.clear(inlet, cause);
     }
 
     pub(crate) fn drop_unsent(&mut self, inlet: &mut Inlet, cause: Cause) {
@@ -109,6 +179,7 @@ impl Ravatar {
     /// Ends the live session, if one is running, and forgets it in any case. Tries for `patience`,
     /// but no longer than [`HASTE`] once a halt was asked for.
     pub(crate) async fn end_live(&mut self, inlet: &mut Inlet, patience: Duration) {
+        self.stalls = Stalls::default();
         let (Some(live), Some(service)) = (self.live.take(), &self.service) else { return };
         let halted = inlet.halted();
         let too_late = async {
@@ -123,6 +194,11 @@ impl Ravatar {
             () = too_late => Some("the service does not answer".to_owned()),
         };
         inlet.emit(SinkEvent::Session(Session::default()));
+        if why.is_none()
+            && let Some(page) = live.page
+        {
+            page.strike();
+        }
         if let Some(why) = why {
             let message = format!("the live session {} could not be ended: {why}", live.license);
             inlet.warn(trouble::leak(message));

@@ -1,19 +1,23 @@
 //! From nothing to an open socket and a live session: token, configuration, socket, start. In this
-//! order, so that a socket that cannot be opened takes up no avatar. Owned by the sink's task.
+//! order, so that a socket that cannot be opened takes up no avatar. A chat has no session to start.
+//! Owned by the sink's task.
 
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::time::Duration;
 
 use glottis_core::inlet::{Inlet, Item};
-use glottis_core::sink::SinkCommand;
 use glottis_core::{Cause, SinkError, SinkEvent, TurnMode};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::config::Config;
+use crate::journal::Journal;
+use crate::outbox::Outbox;
+use crate::reconnect::Profile;
 use crate::rest::{Rest, Start, Token};
 use crate::sink::{End, Live, Ravatar, Service};
 use crate::socket::{Heard, Lost, Refused, Socket};
-use crate::{tls, trouble, user};
+use crate::{server, tls, trouble, user};
 
 /// How long a start that is on its way is waited for once a halt was asked for: without its licence
 /// the session could not be ended.
@@ -29,12 +33,19 @@ impl Ravatar {
             inlet.emit(SinkEvent::State("connecting"));
         }
         self.reach(inlet)?;
+        let renews = self.renews();
         let mut refreshed = false;
+        let mut looked = self.live.is_some();
         loop {
             let token = self.configure(inlet).await?;
-            let Ravatar { config, service, veil, .. } = &*self;
-            let Some(Service { tls, rest }) = service else { return Err(End::Finished) };
-            let refused = match attend(inlet, Socket::connect(config, tls, &token, veil)).await? {
+            if !std::mem::replace(&mut looked, true) {
+                self.end_leftovers(inlet).await?;
+                // Which may have replaced the token.
+                continue;
+            }
+            let Ravatar { config, service, veil, outbox, .. } = self;
+            let Some(Service { tls, rest, .. }) = service else { return Err(End::Finished) };
+            let refused = match attend(inlet, outbox, Socket::connect(config, tls, &token, veil)).await? {
                 Ok(socket) => {
                     let capabilities = self.facts.as_ref().map(|(_, facts)| facts.chat_types.clone());
                     let capabilities = capabilities.unwrap_or_default();
@@ -46,9 +57,9 @@ impl Ravatar {
             };
             let what = format!("the socket at {}", config.server.socket_host);
             match refused {
-                Refused::Token(_) if !refreshed => {
+                Refused::Token(_) if !refreshed && renews => {
                     refreshed = true;
-                    let fresh = attend(inlet, rest.refresh(&token)).await?;
+                    let fresh = attend(inlet, outbox, rest.refresh(&token)).await?;
                     fresh.map_err(|error| self.after(error))?;
                 }
                 Refused::Token(said) => {
@@ -77,10 +88,12 @@ impl Ravatar {
                 user.id
             }
         };
+        let Config { state_dir, server, project_id, name, .. } = &self.config;
+        let journal = Journal::new(state_dir.as_deref(), &server.rest, &user_id, project_id, name);
         let tls = tls::client().map_err(|error| End::failed(trouble::protocol("login", format!("TLS: {error}"))))?;
         let mut rest = Rest::new(&self.config, user_id, &tls, self.veil.clone()).map_err(End::failed)?;
         rest.tell(inlet.emitter());
-        self.service = Some(Service { tls, rest });
+        self.service = Some(Service { tls, rest, journal });
         Ok(())
     }
 
@@ -88,12 +101,14 @@ impl Ravatar {
     /// it was started with.
     async fn configure(&mut self, inlet: &mut Inlet) -> Result<Token, End> {
         let Some(Service { rest, .. }) = &self.service else { return Err(End::Finished) };
-        let mut token = attend(inlet, rest.fresh_token()).await?.map_err(|error| self.after(error))?;
+        let renews = self.renews();
+        let token = async { if renews { rest.fresh_token().await } else { rest.token().await } };
+        let mut token = attend(inlet, &mut self.outbox, token).await?.map_err(|error| self.after(error))?;
         let known = self.facts.as_ref().is_some_and(|(generation, _)| *generation == token.generation);
         if self.live.is_none() && !known {
-            let facts = attend(inlet, rest.connection()).await?.map_err(|error| self.after(error))?;
+            let facts = attend(inlet, &mut self.outbox, rest.connection()).await?.map_err(|error| self.after(error))?;
             // The call may have replaced the token.
-            token = attend(inlet, rest.token()).await?.map_err(|error| self.after(error))?;
+            token = attend(inlet, &mut self.outbox, rest.token()).await?.map_err(|error| self.after(error))?;
             self.choose_turn(inlet, facts.vad);
             self.facts = Some((token.generation, facts));
         }
@@ -118,12 +133,12 @@ impl Ravatar {
         if self.live.is_some() {
             return Ok(());
         }
-        let (Some(Service { rest, .. }), Some((_, facts))) = (&self.service, &self.facts) else {
+        let (Some(Service { rest, journal, .. }), Some((_, facts))) = (&self.service, &self.facts) else {
             return Err(End::Finished);
         };
         let choice = facts.choose(&self.config).map_err(End::failed)?;
         let asked = rest.start_live(&choice.avatar, self.config.width, self.config.height);
-        let (start, lost) = while_served(inlet, socket, early, asked).await;
+        let (start, lost) = while_served(inlet, &mut self.outbox, socket, early, asked).await;
         let Some(Start { result, doubtful }) = start else {
             inlet.warn(trouble::leak("the run was stopped while a live session was being started"));
             return Err(End::Halted);
@@ -134,8 +149,16 @@ impl Ravatar {
             )));
         }
         let started = result.map_err(|error| self.after(error))?;
-        let live = Live { license: started.license, streaming_url: started.streaming_url, choice };
+        let page = journal.write(&started.license).unwrap_or_else(|error| {
+            inlet.warn(trouble::unjournalled(&error));
+            None
+        });
+        let live = Live { license: started.license, streaming_url: started.streaming_url, choice, page };
         inlet.emit(SinkEvent::Session(live.public()));
+        if live.streaming_url.as_ref().is_some_and(|url| server::is_exposed(url.reveal())) {
+            let words = "the streaming page is plain http: a page that is https cannot show it";
+            inlet.emit(SinkEvent::Notice(words.to_owned()));
+        }
         self.live = Some(live);
         match lost {
             _ if inlet.is_halted() => Err(End::Halted),
@@ -148,20 +171,33 @@ impl Ravatar {
         }
     }
 
+    /// Settles with whom a chat is.
+    pub(crate) fn choose(&mut self) -> Result<(), End> {
+        let Some((_, facts)) = &self.facts else { return Err(End::Finished) };
+        self.chat = Some(facts.choose(&self.config).map_err(End::failed)?);
+        Ok(())
+    }
+
+    /// Whether an old or a refused token is replaced. The vendor's demo reconnects with the one it has;
+    /// where nobody would start again, that would be the end.
+    pub(crate) fn renews(&self) -> bool {
+        self.config.profile == Profile::Default || self.config.unattended || !self.opened
+    }
+
     /// A new token in place of the one the socket refused.
     pub(crate) async fn renew(&mut self, inlet: &mut Inlet) -> Result<(), End> {
         let Some(Service { rest, .. }) = &self.service else { return Ok(()) };
         let Some(refused) = rest.present_token() else { return Ok(()) };
-        attend(inlet, rest.refresh(&refused)).await?.map_err(|error| self.after(error))?;
+        attend(inlet, &mut self.outbox, rest.refresh(&refused)).await?.map_err(|error| self.after(error))?;
         Ok(())
     }
 
-    /// What a failed call means. While a live session runs, a service that cannot be reached may be
+    /// What a failed call means. Once there has been a session, a service that cannot be reached may be
     /// reached later; a refused user can no longer end it.
     fn after(&self, error: SinkError) -> End {
         let passing = ["Network", "GatewayTimeout", "ServiceUnavailable", "ServerError"];
         match error.code {
-            code if self.live.is_some() && passing.contains(&code) => {
+            code if (self.live.is_some() || self.opened) && passing.contains(&code) => {
                 End::Lost(Box::new(trouble::retryable(error)), None)
             }
             "AuthFailed" => End::over(error),
@@ -170,8 +206,8 @@ impl Ravatar {
     }
 }
 
-/// Waits for `work`; refuses commands meanwhile, and stops at a halt.
-pub(crate) async fn attend<T>(inlet: &mut Inlet, work: impl Future<Output = T>) -> Result<T, End> {
+/// Waits for `work`; keeps or refuses commands meanwhile, and stops at a halt.
+pub(crate) async fn attend<T>(inlet: &mut Inlet, outbox: &mut Outbox, work: impl Future<Output = T>) -> Result<T, End> {
     let mut work = pin!(work);
     loop {
         let item = tokio::select! {
@@ -179,7 +215,7 @@ pub(crate) async fn attend<T>(inlet: &mut Inlet, work: impl Future<Output = T>) 
             done = &mut work => return Ok(done),
             item = inlet.recv_command() => item,
         };
-        if refuse(inlet, item) {
+        if put_off(inlet, outbox, item) {
             return Err(End::Halted);
         }
     }
@@ -189,6 +225,7 @@ pub(crate) async fn attend<T>(inlet: &mut Inlet, work: impl Future<Output = T>) 
 /// `None` if it took too long; also says if the socket was lost.
 async fn while_served(
     inlet: &mut Inlet,
+    outbox: &mut Outbox,
     socket: &mut Socket,
     early: &mut VecDeque<Utf8Bytes>,
     start: impl Future<Output = Start>,
@@ -212,23 +249,19 @@ async fn while_served(
             },
             // Both wait on the inlet, in one task: whichever registers last is woken, and both are
             // looked at then.
-            item = inlet.recv_command(), if !inlet.is_halted() => { refuse(inlet, item); }
+            item = inlet.recv_command(), if !inlet.is_halted() => { put_off(inlet, outbox, item); }
         }
     }
 }
 
-/// Whether the item is a halt. Commands are told that they came too early.
-fn refuse(inlet: &mut Inlet, item: Item) -> bool {
+/// Whether the item is a halt.
+fn put_off(inlet: &mut Inlet, outbox: &mut Outbox, item: Item) -> bool {
     match item {
         Item::Halt => return true,
-        Item::Command(command) => too_early(inlet, &command),
+        Item::Command(command) => outbox.put_off(inlet, command),
         // Neither is handed out here.
         Item::Packet(packet) => inlet.dropped(packet, Cause::Disconnected),
         Item::Closed => {}
     }
     false
-}
-
-fn too_early(inlet: &Inlet, command: &SinkCommand) {
-    inlet.answer(command, Err("the live session is not up".to_owned()));
 }

@@ -15,6 +15,14 @@ pub(crate) struct Server {
     pub(crate) socket_host: String,
 }
 
+impl Server {
+    /// The name and the port that the socket connects to.
+    pub(crate) fn socket_name(&self) -> (String, u16) {
+        let (name, port) = self.socket_host.rsplit_once(':').unwrap_or((&self.socket_host, ""));
+        (name.trim_matches(['[', ']']).to_owned(), port.parse().unwrap_or_default())
+    }
+}
+
 /// What a key's address must be like.
 #[derive(Clone, Copy)]
 pub(crate) struct Schemes {
@@ -66,6 +74,11 @@ fn host(url: &Url) -> String {
     format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
 }
 
+/// Whether a page travels in plain text beyond this machine.
+pub(crate) fn is_exposed(page: &str) -> bool {
+    Url::parse(page).is_ok_and(|url| url.scheme() == "http" && !is_loopback(&url))
+}
+
 fn is_loopback(url: &Url) -> bool {
     // The URL type keeps the brackets of IPv6.
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
@@ -91,6 +104,15 @@ pub(crate) fn percent_encode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_in_plain_text_is_noticed_unless_it_is_on_this_machine() {
+        for (page, exposed) in
+            [("http://h/s/1?a=b", true), ("https://h/s", false), ("http://127.0.0.1:8/s", false), ("not a url", false)]
+        {
+            assert_eq!(is_exposed(page), exposed, "{page}");
+        }
+    }
 
     #[test]
     fn the_socket_follows_from_the_endpoint() {

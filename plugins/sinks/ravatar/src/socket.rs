@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -9,19 +10,19 @@ use futures_util::{Sink, Stream, StreamExt};
 use glottis_core::SinkError;
 use http::header::ORIGIN;
 use rustls::ClientConfig;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
 use crate::config::Config;
 use crate::rest::{Token, words_of};
 use crate::secret::Veil;
 use crate::server::percent_encode;
 use crate::trouble::{self, Said};
+use crate::wire::Wire;
 
 /// A write that makes no progress for so long is a lost connection.
 const STUCK: Duration = Duration::from_secs(10);
@@ -37,12 +38,15 @@ const LONGEST: usize = 32 << 20;
 
 /// An open socket.
 pub(crate) struct Socket {
-    ws: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    ws: WebSocketStream<MaybeTlsStream<Wire>>,
     host: String,
     veil: Veil,
     ping: Option<Duration>,
     /// Since when something is to be flushed.
     flushing: Option<Instant>,
+    /// Bytes the system took, as counted by the wire; and as last seen, with when they grew.
+    written: Arc<AtomicU64>,
+    progress: (u64, Instant),
     /// Whether that includes a message.
     writing: bool,
     heard: Instant,
@@ -80,6 +84,11 @@ impl Lost {
         Lost { why: why.into(), ..Lost::default() }
     }
 
+    /// Whether the next connection will meet the same end: the service objects to what we are or say.
+    pub(crate) fn is_poison(&self) -> bool {
+        self.is_token_refusal() || matches!(self.code, Some(1002 | 1003 | 1007 | 1009 | 1010))
+    }
+
     /// Whether this is how services refuse a token once the socket is open.
     pub(crate) fn is_token_refusal(&self) -> bool {
         matches!(self.code, Some(1008 | 4001 | 4401 | 4403))
@@ -106,7 +115,7 @@ impl Socket {
         veil: &Veil,
     ) -> Result<Socket, Refused> {
         let host = &config.server.socket_host;
-        let failed = |why: &str| Refused::Failed(Box::new(trouble::network("connect", host, why)));
+        let failed = |why: &str| Refused::Failed(Box::new(trouble::network("connect", &config.server.socket, why)));
         let url = format!("{}?token={}", config.server.socket, percent_encode(token.secret.reveal()));
         // The error would print the URL.
         let mut request = url.into_client_request().map_err(|_| failed("its URL makes no request"))?;
@@ -121,12 +130,18 @@ impl Socket {
             .max_message_size(Some(LONGEST))
             .max_frame_size(Some(LONGEST));
         let connector = Some(Connector::Rustls(tls.clone()));
-        let connect = connect_async_tls_with_config(request, Some(limits), true, connector);
+        let (name, port) = config.server.socket_name();
+        let connect = async {
+            let wire = Wire::dial(&name, port).await?;
+            let written = wire.written();
+            let (ws, _) = client_async_tls_with_config(request, wire, Some(limits), connector).await?;
+            Ok((ws, written))
+        };
         let Ok(connected) = tokio::time::timeout(config.http_timeout, connect).await else {
             let limit = glottis_core::param::show_duration(config.http_timeout);
             return Err(failed(&format!("no handshake within {limit}")));
         };
-        let (ws, _) = connected.map_err(|error| refused(error, host, veil))?;
+        let (ws, written) = connected.map_err(|error| refused(error, &config.server.socket, veil))?;
         let now = Instant::now();
         Ok(Socket {
             ws,
@@ -134,6 +149,8 @@ impl Socket {
             veil: veil.clone(),
             ping: config.ping,
             flushing: None,
+            progress: (written.load(Ordering::Relaxed), now),
+            written,
             writing: false,
             heard: now,
             pings: 0,
@@ -164,7 +181,11 @@ impl Socket {
     }
 
     fn begin(&mut self, message: Message) -> Result<(), Lost> {
-        self.flushing.get_or_insert_with(Instant::now);
+        if self.flushing.is_none() {
+            let now = Instant::now();
+            self.flushing = Some(now);
+            self.progress.1 = now;
+        }
         Pin::new(&mut self.ws).start_send(message).map_err(|error| Lost::because(words(&error)))
     }
 
@@ -174,15 +195,8 @@ impl Socket {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Heard> {
-        if self.flushing.is_some()
-            && let Poll::Ready(flushed) = Pin::new(&mut self.ws).poll_flush(context)
-        {
-            self.flushing = None;
-            match flushed {
-                Err(error) => return Poll::Ready(Heard::Lost(Lost::because(words(&error)))),
-                Ok(()) if std::mem::take(&mut self.writing) => return Poll::Ready(Heard::Flushed),
-                Ok(()) => {}
-            }
+        if let Poll::Ready(heard) = self.flush(context) {
+            return Poll::Ready(heard);
         }
         loop {
             let heard = ready!(Pin::new(&mut self.ws).poll_next(context));
@@ -201,6 +215,30 @@ impl Socket {
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             }
         }
+    }
+
+    /// Writes on. Ready if that ended in something to say.
+    fn flush(&mut self, context: &mut Context<'_>) -> Poll<Heard> {
+        if self.flushing.is_none() {
+            return Poll::Pending;
+        }
+        let flushed = Pin::new(&mut self.ws).poll_flush(context);
+        let written = self.written.load(Ordering::Relaxed);
+        if written != self.progress.0 {
+            self.progress = (written, Instant::now());
+        }
+        let flushed = ready!(flushed);
+        self.flushing = None;
+        match flushed {
+            Err(error) => Poll::Ready(Heard::Lost(Lost::because(words(&error)))),
+            Ok(()) if std::mem::take(&mut self.writing) => Poll::Ready(Heard::Flushed),
+            Ok(()) => Poll::Pending,
+        }
+    }
+
+    /// When a write that makes no progress counts as stuck.
+    fn stuck_at(&self) -> Option<Instant> {
+        self.flushing.map(|_| self.progress.1 + STUCK)
     }
 
     fn closed(&self, frame: Option<CloseFrame>) -> Lost {
@@ -231,7 +269,7 @@ impl Socket {
 
     /// When [`Socket::tick`] is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let stuck = self.flushing.map(|since| since + STUCK);
+        let stuck = self.stuck_at();
         let ping = self.ping.map(|every| self.heard + every * (self.pings + 1));
         stuck.into_iter().chain(ping).min()
     }
@@ -239,7 +277,7 @@ impl Socket {
     /// Does what is due: a ping, or giving the connection up.
     pub(crate) fn tick(&mut self) -> Result<(), Lost> {
         let now = Instant::now();
-        if self.flushing.is_some_and(|since| now >= since + STUCK) {
+        if self.stuck_at().is_some_and(|at| now >= at) {
             return Err(Lost::because("the service stopped reading"));
         }
         let Some(every) = self.ping else { return Ok(()) };
@@ -266,10 +304,10 @@ impl Socket {
     }
 }
 
-/// Why a handshake failed.
-fn refused(error: Error, host: &str, veil: &Veil) -> Refused {
+/// Why a handshake failed. `url` is without its query.
+fn refused(error: Error, url: &str, veil: &Veil) -> Refused {
     let Error::Http(response) = &error else {
-        return Refused::Failed(Box::new(trouble::network("connect", host, &words(&error))));
+        return Refused::Failed(Box::new(trouble::network("connect", url, &words(&error))));
     };
     let status = response.status().as_u16();
     let body = response.body().as_deref().unwrap_or_default();
@@ -279,7 +317,7 @@ fn refused(error: Error, host: &str, veil: &Veil) -> Refused {
         401 | 403 => Refused::Token(said),
         402 => Refused::Payment(said),
         _ => {
-            let mut error = trouble::network("connect", host, &format!("its socket answered {status}{}", said.tail()));
+            let mut error = trouble::network("connect", url, &format!("it answered {status}{}", said.tail()));
             error.http_status = Some(status);
             Refused::Failed(Box::new(error))
         }

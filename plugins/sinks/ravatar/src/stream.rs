@@ -1,38 +1,42 @@
-//! The loop while the live session is up: audio and texts out, answers in, and every time limit, all
-//! at once. A service that does not read stops only the writing. Owned by the sink's task.
+//! The loop while the session is up: audio and texts out, answers in, and every time limit, all at
+//! once. A service that does not read stops only the writing. Owned by the sink's task.
 
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::time::Duration;
 
 use glottis_core::inlet::Item;
-use glottis_core::sink::{Edge, SinkCommand};
-use glottis_core::{Inlet, Packet, SinkError};
+use glottis_core::sink::Edge;
+use glottis_core::{Inlet, Packet, SinkError, SinkEvent};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::blob::Collector;
 use crate::config::Config;
 use crate::envelope::{Envelope, Identity};
+use crate::facts::Choice;
+use crate::outbox::{Letter, Outbox};
 use crate::pace::Pace;
 use crate::rest::Rest;
 use crate::secret::Veil;
 use crate::sink::{End, Live};
 use crate::socket::{Heard, Lost, Socket};
+use crate::stalls::Stalls;
 use crate::tail::Tail;
 use crate::trouble;
 
 mod command;
 mod hear;
+mod owed;
 mod write;
+
+use owed::Owed;
 
 /// Packets of a live source that may wait while a write is stuck; beyond, the oldest are dropped.
 const WAITING: usize = 4;
 
 /// A write that takes so long is stuck. Shorter, and bursts only wait their turn.
 const SLOW: Duration = Duration::from_millis(500);
-
-/// Texts that may wait; beyond, new ones are refused.
-const TEXTS: usize = 8;
 
 /// How long the service is given to read what was written last.
 const ARRIVAL: Duration = Duration::from_secs(1);
@@ -41,7 +45,7 @@ const ARRIVAL: Duration = Duration::from_secs(1);
 enum Writing {
     Packet(Packet),
     Zeros,
-    Text(SinkCommand),
+    Letter(Letter),
 }
 
 /// Everything the loop needs.
@@ -50,14 +54,21 @@ pub(crate) struct Stream<'a> {
     pub(crate) socket: &'a mut Socket,
     pub(crate) rest: &'a Rest,
     pub(crate) config: &'a Config,
-    pub(crate) live: &'a Live,
+    pub(crate) choice: &'a Choice,
+    /// `None` in chat mode.
+    pub(crate) live: Option<&'a Live>,
     pub(crate) veil: &'a Veil,
     pub(crate) edge: Edge,
     pub(crate) tail: &'a mut Tail,
+    /// What makes whole turns of the audio; `None` where it is sent as it comes.
+    pub(crate) collector: Option<&'a mut Collector>,
+    /// Texts and turns on their way.
+    pub(crate) outbox: &'a mut Outbox,
     /// A chunk that an earlier connection did not take.
     pub(crate) unsent: &'a mut Option<Packet>,
     /// Whether there was an earlier connection.
     pub(crate) again: bool,
+    pub(crate) stalls: &'a mut Stalls,
 }
 
 /// The loop's own state.
@@ -67,9 +78,9 @@ struct Work<'a> {
     zeros: Vec<u8>,
     pace: Pace,
     writing: Option<(Writing, usize)>,
-    texts: VecDeque<SinkCommand>,
-    /// Turns without an answer.
-    owed: u32,
+    owed: Owed,
+    /// Length of the message written last.
+    last: usize,
     /// Whether the segment in progress has sent any audio.
     spoken: bool,
     /// Whether the turn of the segment before goes on in this one.
@@ -79,8 +90,6 @@ struct Work<'a> {
     closed: bool,
     linger: Option<Instant>,
     arrival: Arrival,
-    /// `Connection timeout` notices in a row.
-    timeouts: u32,
 }
 
 /// Whether the service has read what was written last. The end of the session goes another way than
@@ -106,24 +115,20 @@ enum Step {
 impl<'a> Stream<'a> {
     /// Runs until the end of the run, of the session or of the connection. `early`: messages that
     /// came while the session was being started.
-    pub(crate) async fn run(self, early: VecDeque<Utf8Bytes>) -> End {
-        let (rate, live) = (self.edge.rate, self.live);
-        let identity = Identity {
-            avatar: &live.choice.avatar,
+    pub(crate) async fn run(mut self, early: VecDeque<Utf8Bytes>) -> End {
+        let envelope = Envelope::new(&Identity {
+            avatar: &self.choice.avatar,
             user: self.rest.user_id(),
-            language: &live.choice.language,
+            language: &self.choice.language,
             source: &self.config.source_name,
-            license: &live.license,
-            session: live.choice.session.as_ref().map(|session| session.reveal()),
-        };
-        let envelope = Envelope::new(&identity);
+            license: self.live.map(|live| live.license.as_str()),
+            session: self.choice.session.as_ref().map(|session| session.reveal()),
+        });
         let zeros = vec![0; self.edge.chunk_frames as usize * 2];
-        let longest = envelope.pcm_len(zeros.len());
-        if longest > self.config.max_message {
-            let message = format!("a chunk makes a message of {longest} bytes, more than max_message");
-            return End::failed(trouble::misfit("stream", message, "raise max_message or use smaller chunks"));
+        if let Some(error) = self.misfit(&envelope, zeros.len()) {
+            return End::failed(error);
         }
-        tracing::debug!(rate = rate.hz(), message_bytes = longest, "the live session is up");
+        tracing::debug!(live = self.live.is_some(), blobs = self.collector.is_some(), "the session is up");
         let work = Work {
             pace: Pace::new(self.config.pace_limit),
             stale: self.again && !self.edge.waits,
@@ -131,16 +136,33 @@ impl<'a> Stream<'a> {
             envelope,
             zeros,
             writing: None,
-            texts: VecDeque::new(),
-            owed: 0,
+            owed: Owed::default(),
+            last: 0,
             spoken: false,
             goes_on: false,
             closed: false,
             linger: None,
             arrival: Arrival::Known,
-            timeouts: 0,
         };
         work.run(early).await
+    }
+
+    /// Why no message can hold a chunk of `bytes` bytes, if so; lets turns be cut to what one holds.
+    fn misfit(&mut self, envelope: &Envelope, bytes: usize) -> Option<SinkError> {
+        let most = self.config.max_message;
+        let fits = match &mut self.collector {
+            None => envelope.pcm_len(bytes) <= most,
+            Some(collector) => {
+                let longest = envelope.longest_blob(most);
+                collector.fit(longest);
+                match collector.least(bytes) {
+                    Ok(least) => least <= longest,
+                    Err(failed) => return Some(trouble::recorder(&failed.to_string())),
+                }
+            }
+        };
+        let message = format!("a chunk of {} frames does not fit into max_message", self.edge.chunk_frames);
+        (!fits).then(|| trouble::misfit("stream", message, "raise max_message or use smaller chunks"))
     }
 }
 
@@ -184,6 +206,7 @@ impl Work<'_> {
             Step::Heard(Heard::Text(text)) => self.hear(text.as_str()),
             Step::Heard(Heard::Odd) => {
                 tracing::debug!("a binary message was ignored");
+                self.with.inlet.ignored();
                 None
             }
             Step::Heard(Heard::Flushed) => {
@@ -195,6 +218,15 @@ impl Work<'_> {
                 None
             }
             Step::Heard(Heard::Lost(lost)) => Some(self.lost(lost)),
+            Step::Tick if self.with.stalls.recover() => {
+                self.ask_for_reload();
+                None
+            }
+            Step::Tick if self.owed.is_late() => {
+                let words = "no answer to the last turn for 30 s; still waiting, and nothing is sent again";
+                self.with.inlet.emit(SinkEvent::Notice(words.to_owned()));
+                None
+            }
             Step::Tick => self.with.socket.tick().err().map(|lost| self.lost(lost)),
         }
     }
@@ -215,19 +247,27 @@ impl Work<'_> {
     }
 
     /// Whether the next packet can be written at once: what cannot be written stays in the queue.
+    /// Turns are collected meanwhile, unless the source can wait until one is sent.
     fn can_take(&self) -> bool {
+        if self.closed {
+            return false;
+        }
+        if self.with.collector.is_some() {
+            return !self.with.edge.waits || !self.with.outbox.is_full();
+        }
         let idle = self.writing.is_none() && !self.has_waiting();
-        idle && !self.closed && self.pace.wait_until().is_none()
+        idle && self.pace.wait_until().is_none()
     }
 
     /// Whether something comes before the next packet.
     fn has_waiting(&self) -> bool {
-        !self.texts.is_empty() || self.with.unsent.is_some() || self.with.tail.is_due()
+        !self.with.outbox.is_empty() || self.with.unsent.is_some() || self.with.tail.is_due()
     }
 
     /// Whether audio of a live source piles up behind a write.
     fn is_stuck(&self) -> bool {
-        !self.with.edge.waits && self.with.socket.flushing().is_some_and(|since| since.elapsed() >= SLOW)
+        let piles_up = !self.with.edge.waits && self.with.collector.is_none();
+        piles_up && self.with.socket.flushing().is_some_and(|since| since.elapsed() >= SLOW)
     }
 
     /// When something is due even if nothing happens.
@@ -242,12 +282,13 @@ impl Work<'_> {
             Arrival::Asked(until) if idle => Some(until),
             _ => None,
         };
-        let timers = [self.with.socket.deadline(), self.pace.wait_until(), linger, stuck, arrival];
+        let (recovery, late) = (self.with.stalls.due(), self.owed.due());
+        let timers = [self.with.socket.deadline(), self.pace.wait_until(), linger, stuck, arrival, recovery, late];
         timers.into_iter().flatten().min()
     }
 
     fn is_done(&self) -> bool {
-        let lingering = self.owed > 0
+        let lingering = self.owed.is_any()
             && !self.with.config.linger.is_zero()
             && self.linger.is_none_or(|until| Instant::now() < until);
         self.closed && self.writing.is_none() && !self.has_waiting() && !lingering
@@ -268,8 +309,8 @@ impl Work<'_> {
 
     fn lost(&self, lost: Lost) -> End {
         if lost.code == Some(1009) {
-            let bytes = self.writing.as_ref().map_or(0, |(_, bytes)| *bytes);
-            let error = trouble::protocol("stream", format!("the service refuses a message of {bytes} bytes"));
+            let message = format!("the service refuses a message of {} bytes", self.last);
+            let error = trouble::protocol("stream", message);
             return End::failed(error.advice("use smaller chunks, or a shorter text"));
         }
         if lost.is_token_refusal() && self.with.socket.messages() == 0 {
@@ -279,7 +320,7 @@ impl Work<'_> {
         End::Lost(Box::new(SinkError { close_code: lost.code, close_reason: lost.reason.clone(), ..error }), Some(lost))
     }
 
-    /// Nothing stays unsettled or unanswered behind the loop.
+    /// No packet stays unsettled behind the loop. What is in the outbox may be sent by the next one.
     fn settle(&mut self, end: &End) {
         let returns = matches!(end, End::Lost(..) | End::Rejected(_));
         match self.writing.take() {
@@ -288,16 +329,13 @@ impl Work<'_> {
                 self.with.tail.lost();
                 self.with.inlet.dropped(packet, end.cause());
             }
-            Some((Writing::Text(command), _)) => self.texts.push_front(command),
+            // Not written whole, so nobody can have read it.
+            Some((Writing::Letter(letter), _)) => self.with.outbox.back(letter),
             Some((Writing::Zeros, _)) => self.with.tail.back(),
             None => {}
         }
         if !self.with.edge.waits {
             self.with.tail.clear();
-        }
-        for command in self.texts.drain(..) {
-            let lost = "the session ended before the text was sent";
-            self.with.inlet.answer(&command, Err(lost.to_owned()));
         }
     }
 }

@@ -1,7 +1,11 @@
 //! What can go wrong with the service: one function per stable error code, with what to do about it
 //! in our words. No secret ever gets in here: callers pass host names and scrubbed texts.
 
-use glottis_core::{SinkError, SinkErrorKind};
+use std::time::Duration;
+
+use glottis_core::{Cause, SinkError, SinkErrorKind};
+
+use crate::catalogue;
 
 /// What the service said, as far as it is known, scrubbed of secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,9 +29,16 @@ impl Said {
     }
 }
 
+/// An error with what the catalogue knows of its code.
+fn error(code: &'static str, phase: &'static str, message: impl Into<String>) -> SinkError {
+    let row = catalogue::of(code);
+    let kind = if row.is_some_and(|row| row.retryable) { SinkErrorKind::Retry } else { SinkErrorKind::Fatal };
+    SinkError::new(kind, code, phase, message).advice(row.map_or("", |row| row.remedy))
+}
+
 /// An error of the service with what it said.
-fn told(code: &'static str, phase: &'static str, message: String, said: &Said, advice: &str) -> SinkError {
-    let mut error = SinkError::fatal(code, phase, message).advice(advice);
+fn told(code: &'static str, phase: &'static str, message: String, said: &Said) -> SinkError {
+    let mut error = error(code, phase, message);
     error.http_status = said.status;
     error.server_code = said.code();
     error.server_detail = Some(said.words.clone()).filter(|words| !words.is_empty());
@@ -43,103 +54,140 @@ fn answered(what: &str, said: &Said) -> String {
 }
 
 pub(crate) fn config(phase: &'static str, what: &str, said: &Said) -> SinkError {
-    let advice = match said.words.as_str() {
-        "invalid_user_id" => "correct user_id, or leave it out to have one generated",
-        "invalid_project_id" => "correct project_id",
-        "project_not_found" => "the service does not know this project_id; compare it with the one you were given",
-        _ => "compare the sink's keys with the project's settings",
-    };
-    told("Config", phase, answered(what, said), said, advice)
+    let error = told("Config", phase, answered(what, said), said);
+    match said.words.as_str() {
+        "invalid_user_id" => error.advice("correct user_id, or leave it out to have one generated"),
+        "invalid_project_id" => error.advice("correct project_id"),
+        "project_not_found" => {
+            error.advice("the service does not know this project_id; compare it with the one you were given")
+        }
+        _ => error,
+    }
 }
 
 /// A setting that does not fit what the service offers.
 pub(crate) fn misfit(phase: &'static str, message: impl Into<String>, advice: impl Into<String>) -> SinkError {
-    SinkError::fatal("Config", phase, message).advice(advice)
+    error("Config", phase, message).advice(advice)
 }
 
 pub(crate) fn auth(phase: &'static str, what: &str, said: &Said) -> SinkError {
-    let advice = "the service refuses this user and project even with a new token; check project_id and its access";
-    told("AuthFailed", phase, answered(what, said), said, advice)
+    told("AuthFailed", phase, answered(what, said), said)
 }
 
 pub(crate) fn payment(phase: &'static str, what: &str, said: &Said) -> SinkError {
-    let advice = "the account behind the project has no balance or no subscription; settle it and start again";
-    told("PaymentRequired", phase, answered(what, said), said, advice)
+    told("PaymentRequired", phase, answered(what, said), said)
 }
 
 pub(crate) fn busy(phase: &'static str, what: &str, said: &Said) -> SinkError {
-    let advice = "every avatar is taken; try later, or set busy_retry = true to try four times";
-    retryable(told("Busy", phase, answered(what, said), said, advice))
+    told("Busy", phase, answered(what, said), said)
 }
 
 pub(crate) fn unavailable(phase: &'static str, what: &str, said: &Said) -> SinkError {
-    retryable(told(
-        "ServiceUnavailable",
-        phase,
-        answered(what, said),
-        said,
-        "the service is overloaded or down; try later",
-    ))
+    told("ServiceUnavailable", phase, answered(what, said), said)
 }
 
 pub(crate) fn gateway_timeout(phase: &'static str, what: &str, said: &Said) -> SinkError {
-    retryable(told(
-        "GatewayTimeout",
-        phase,
-        answered(what, said),
-        said,
-        "the service did not answer in time; try later",
-    ))
+    told("GatewayTimeout", phase, answered(what, said), said)
 }
 
 pub(crate) fn server(phase: &'static str, what: &str, said: &Said) -> SinkError {
-    retryable(told("ServerError", phase, answered(what, said), said, "the service failed; try later"))
+    told("ServerError", phase, answered(what, said), said)
 }
 
 pub(crate) fn http(phase: &'static str, what: &str, said: &Said) -> SinkError {
-    let advice = "the service did not expect this; check endpoint, and the version of glottis";
-    told("Http", phase, answered(what, said), said, advice)
+    told("Http", phase, answered(what, said), said)
 }
 
-/// No answer at all. `host` is host and port, `why` the system's words.
-pub(crate) fn network(phase: &'static str, host: &str, why: &str) -> SinkError {
-    let message = format!("{host} cannot be reached: {why}");
-    SinkError::retry("Network", phase, message).advice("check endpoint, the network and any firewall on the way")
+/// No answer at all. `place` is host and port or a URL without its query, `why` the system's words.
+pub(crate) fn network(phase: &'static str, place: &str, why: &str) -> SinkError {
+    error("Network", phase, format!("{place} cannot be reached: {why}"))
 }
 
 pub(crate) fn protocol(phase: &'static str, message: impl Into<String>) -> SinkError {
-    SinkError::fatal("Protocol", phase, message).advice("the service speaks differently than expected; check endpoint")
+    error("Protocol", phase, message)
 }
 
 /// The live session broke and was ended.
 pub(crate) fn stream(said: &Said) -> SinkError {
-    let message = answered("the avatar's stream failed", said);
-    retryable(told("StreamError", "stream", message, said, "the live session was ended; start again for a new one"))
+    told("StreamError", "stream", answered("the avatar's stream failed", said), said)
+}
+
+/// The avatar's stream could not be started.
+pub(crate) fn unstarted(phase: &'static str, what: &str, said: &Said) -> SinkError {
+    told("StreamError", phase, answered(what, said), said)
+}
+
+/// What was asked for belongs to a session that is over.
+pub(crate) fn outdated(phase: &'static str, what: &str, said: &Said) -> SinkError {
+    told("SessionExpired", phase, answered(what, said), said)
 }
 
 /// The avatar's stream stalls, and may come back.
 pub(crate) fn stalled(said: &Said) -> SinkError {
-    let advice = "reload the streaming page; the session is kept";
-    let error = told("StreamError", "stream", answered("the avatar's stream stalls", said), said, advice);
-    retryable(error)
+    let error = told("StreamError", "stream", answered("the avatar's stream stalls", said), said);
+    error.advice("reload the streaming page; the session is kept")
 }
 
 /// The live session is over, says the service.
 pub(crate) fn expired() -> SinkError {
-    SinkError::retry("SessionExpired", "stream", "the service ended the live session")
-        .advice("start again for a new one")
+    error("SessionExpired", "stream", "the service ended the live session")
 }
 
 /// The socket was lost; what is done next depends on how often.
 pub(crate) fn disconnected(host: &str, why: &str) -> SinkError {
-    SinkError::retry("Disconnected", "stream", format!("the connection to {host} was lost: {why}"))
-        .advice("glottis reconnects by itself; if it happens often, look at the network")
+    error("Disconnected", "stream", format!("the connection to {host} was lost: {why}"))
+}
+
+/// A turn that will not be sent.
+pub(crate) fn unsent(cause: Cause, length: Duration, why: &str) -> SinkError {
+    let message = format!("a turn of {:.1} s was not sent: {why}", length.as_secs_f64());
+    match cause {
+        Cause::Overflow => error("Overflow", "stream", message),
+        // Another connection may come; this turn does not.
+        _ => SinkError::fatal("Disconnected", "stream", message).advice("say it again"),
+    }
+}
+
+/// A turn that could not be encoded, with the vendor's code for it.
+pub(crate) fn recorder(why: &str) -> SinkError {
+    SinkError::fatal("recorder_error", "stream", format!("a turn could not be encoded: {why}"))
+        .advice("say it again; if it happens again, use blob = \"wav\"")
+}
+
+/// A message that is longer than allowed.
+pub(crate) fn too_long(bytes: usize, most: usize) -> SinkError {
+    let message = format!("a turn makes a message of {bytes} bytes, more than max_message, {most}");
+    error("Protocol", "stream", message).advice("raise max_message, or set a smaller turn.max")
+}
+
+/// The service reports an error while there is no live session: the turn is lost, nothing else.
+pub(crate) fn unanswered(said: &Said) -> SinkError {
+    let error = told("StreamError", "stream", answered("the turn", said), said);
+    SinkError { kind: SinkErrorKind::Fatal, ..error }.advice("say it again; if that does not help, start again")
+}
+
+/// The connection could not be had again; `last` is what the last attempt came to. A refused token
+/// stays one: its remedy is another.
+pub(crate) fn gone(host: &str, last: SinkError) -> SinkError {
+    match last.code {
+        "AuthFailed" | "Disconnected" => last,
+        _ => SinkError {
+            code: "Disconnected",
+            message: format!("the connection to {host} was lost and could not be had again: {}", last.message),
+            ..last
+        },
+    }
+}
+
+/// A live session that a crash would leave behind unnoticed.
+pub(crate) fn unjournalled(error: &std::io::Error) -> SinkError {
+    let message = format!("the live session cannot be put into the journal: {error}");
+    misfit("live_start", message, "make the state directory writable; without the journal a crash leaves sessions open")
 }
 
 /// A live session may still occupy a slot of the account.
 pub(crate) fn leak(message: impl Into<String>) -> SinkError {
-    SinkError::fatal("PossibleLeak", "live_end", message)
-        .advice("a live session may still be running and costing; it ends by itself when the service notices")
+    error("PossibleLeak", "live_end", message)
 }
 
 /// The same error, as one after which another try makes sense: at once if attempts are left, else

@@ -16,7 +16,7 @@ fn a_message_is_made_in_the_buffer_of_the_one_before() {
         user: "u-1",
         language: "en",
         source: "glottis",
-        license: "lic-1",
+        license: Some("lic-1"),
         session: Some(&session),
     };
     let mut envelope = Envelope::new(&identity);

@@ -42,6 +42,11 @@ impl Rest {
         Start { result: answer.and_then(|value| started(&value)), doubtful }
     }
 
+    /// A page of what was said: the newest messages are on page 1.
+    pub(crate) async fn chat(&self, per_page: u32, page: u32) -> Result<Value, SinkError> {
+        self.call(&Call::chat(&self.user_id, per_page, page), &mut 0).await
+    }
+
     /// Ends a live session. One that the service no longer knows has ended too.
     pub(crate) async fn end_live(&self, license: &str) -> Result<(), SinkError> {
         match self.call(&Call::end(license), &mut 0).await {

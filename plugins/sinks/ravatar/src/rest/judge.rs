@@ -95,10 +95,17 @@ type Make = fn(&'static str, &str, &Said) -> SinkError;
 fn row(endpoint: Endpoint, rules: &Rules, status: u16, words: &str, wait: Option<Duration>) -> (Step, Make) {
     let again = Step::Again(wait);
     let busy = if rules.busy_retry { again } else { Step::No };
-    if endpoint == Endpoint::Start && StreamText::of(words) == Some(StreamText::Busy) {
-        return (busy, trouble::busy);
+    if endpoint == Endpoint::Start && !matches!(status, 401..=403) {
+        // The text says more than the status it comes with.
+        match StreamText::of(words) {
+            Some(StreamText::Busy) => return (busy, trouble::busy),
+            Some(StreamText::Timeout) => return (again, trouble::gateway_timeout),
+            Some(StreamText::Failed) => return (Step::No, trouble::unstarted),
+            Some(StreamText::Expired) => return (Step::No, trouble::outdated),
+            None => {}
+        }
     }
-    let repeatable = matches!(endpoint, Endpoint::Jwt | Endpoint::Connection);
+    let repeatable = matches!(endpoint, Endpoint::Jwt | Endpoint::Connection | Endpoint::Chat);
     match (endpoint, status) {
         (Endpoint::Jwt, 400 | 401) => (Step::No, trouble::config),
         (Endpoint::Jwt, 403) => (Step::No, trouble::auth),
@@ -146,7 +153,7 @@ mod tests {
 
     #[test]
     fn every_status_has_its_row() {
-        use Endpoint::{Connection, End, Jwt, Start};
+        use Endpoint::{Chat, Connection, End, Jwt, Start};
         for (endpoint, status, want) in [
             (Jwt, 200, (NO, "done")),
             (Jwt, 400, (NO, "Config")),
@@ -172,10 +179,31 @@ mod tests {
             (End, 504, (AGAIN, "GatewayTimeout")),
             (End, 404, (NO, "Http")),
             (Connection, 302, (NO, "Http")),
+            (Chat, 503, (AGAIN, "ServiceUnavailable")),
+            (Chat, 500, (AGAIN, "ServerError")),
+            (Chat, 404, (NO, "Http")),
         ] {
             assert_eq!(judged(endpoint, false, status, ""), want, "{endpoint:?} {status}");
         }
         assert_eq!(judged(Start, true, 503, ""), (AGAIN, "Busy"));
+    }
+
+    /// 12.4: the texts about the stream, in answer to a start.
+    #[test]
+    fn the_words_of_a_failed_start_say_what_it_is() {
+        for (status, words, want) in [
+            (503, "All AI assistants are busy at the moment.", (NO, "Busy")),
+            (500, "All AI assistants are busy at the moment", (NO, "Busy")),
+            (504, "Connection timeout", (AGAIN, "GatewayTimeout")),
+            (500, "connection timeout", (AGAIN, "GatewayTimeout")),
+            (500, "Something went wrong", (NO, "StreamError")),
+            (404, "Session expired", (NO, "SessionExpired")),
+            (402, "Something went wrong", (NO, "PaymentRequired")),
+            (403, "Session expired", (Step::Refresh, "AuthFailed")),
+        ] {
+            let body = serde_json::json!({ "status": status, "error": words }).to_string();
+            assert_eq!(judged(Endpoint::Start, false, status, &body), want, "{status} {words}");
+        }
     }
 
     /// C4, C20.

@@ -12,7 +12,6 @@ mod tests;
 pub(crate) use body::words_of;
 pub(crate) use calls::Start;
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::config::Config;
+use crate::reconnect::jitter;
 use crate::secret::{Secret, Veil};
 use crate::trouble;
 use judge::{Judgement, Rules, Step, judge};
@@ -222,11 +222,5 @@ fn wait(step: Step, tries: &mut u32) -> Option<Duration> {
         return None;
     }
     *tries += 1;
-    Some(asked.unwrap_or_else(|| jitter(FIRST_WAIT * 2u32.pow(*tries - 1))))
-}
-
-/// `wait`, at most a tenth shorter or longer, so that many clients do not come back at one moment.
-fn jitter(wait: Duration) -> Duration {
-    let random = RandomState::new().hash_one(0u8) as f64 / u64::MAX as f64;
-    wait.mul_f64(0.9 + 0.2 * random)
+    Some(asked.unwrap_or_else(|| jitter(FIRST_WAIT * 2u32.pow(*tries - 1), 0.1)))
 }

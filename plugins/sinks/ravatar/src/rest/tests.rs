@@ -1,5 +1,5 @@
 //! The driver of the calls against a scripted service on a paused clock: retries and refreshes at
-//! their exact times. Over real sockets it is tested with the simulator, in `tests/`.
+//! their exact times. Over real sockets it is tested with the simulator, in `tests/wire_ravatar/` of the workspace.
 
 use std::collections::VecDeque;
 use std::sync::Mutex as StdMutex;

@@ -2,14 +2,14 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use glottis_core::SinkError;
 use glottis_core::sink::BoxFuture;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method};
 use rustls::ClientConfig;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::secret::Secret;
@@ -29,6 +29,8 @@ pub(crate) enum Endpoint {
     Start,
     /// End a live session.
     End,
+    /// Get what was said.
+    Chat,
 }
 
 impl Endpoint {
@@ -39,6 +41,7 @@ impl Endpoint {
             Endpoint::Connection => "GET /connection",
             Endpoint::Start => "POST /startLiveSession",
             Endpoint::End => "POST /endLiveSession",
+            Endpoint::Chat => "GET /chat",
         }
     }
 
@@ -49,6 +52,7 @@ impl Endpoint {
             Endpoint::Connection => "configuration",
             Endpoint::Start => "live_start",
             Endpoint::End => "live_end",
+            Endpoint::Chat => "history",
         }
     }
 }
@@ -56,27 +60,40 @@ impl Endpoint {
 /// A request.
 pub(crate) struct Call {
     pub(crate) endpoint: Endpoint,
+    /// With its question mark, or empty.
+    query: String,
     body: Option<String>,
 }
 
 impl Call {
     pub(crate) fn jwt(user_id: &str, project_id: &str) -> Call {
         let body = json!({ "user_id": user_id, "project_id": project_id });
-        Call { endpoint: Endpoint::Jwt, body: Some(body.to_string()) }
+        Call::with(Endpoint::Jwt, &body)
     }
 
     pub(crate) fn connection() -> Call {
-        Call { endpoint: Endpoint::Connection, body: None }
+        Call { endpoint: Endpoint::Connection, query: String::new(), body: None }
     }
 
     /// `width` and `height` travel as texts: the service refuses numbers.
     pub(crate) fn start(avatar: &str, width: u32, height: u32) -> Call {
         let body = json!({ "avatar_id": avatar, "width": width.to_string(), "height": height.to_string() });
-        Call { endpoint: Endpoint::Start, body: Some(body.to_string()) }
+        Call::with(Endpoint::Start, &body)
     }
 
     pub(crate) fn end(license: &str) -> Call {
-        Call { endpoint: Endpoint::End, body: Some(json!({ "LicenseId": license }).to_string()) }
+        Call::with(Endpoint::End, &json!({ "LicenseId": license }))
+    }
+
+    /// Pages count from 1, the newest messages first.
+    pub(crate) fn chat(user_id: &str, per_page: u32, page: u32) -> Call {
+        // A user id needs no encoding.
+        let query = format!("?user_id={user_id}&per_page={per_page}&page={page}");
+        Call { endpoint: Endpoint::Chat, query, body: None }
+    }
+
+    fn with(endpoint: Endpoint, body: &Value) -> Call {
+        Call { endpoint, query: String::new(), body: Some(body.to_string()) }
     }
 }
 
@@ -128,7 +145,7 @@ impl Http {
         // Every name is "METHOD /path".
         let (method, path) = call.endpoint.name().split_once(' ').unwrap_or(("GET", "/"));
         let method = if method == "POST" { Method::POST } else { Method::GET };
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        let mut request = self.client.request(method, format!("{}{path}{}", self.base, call.query));
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
@@ -136,10 +153,9 @@ impl Http {
             request = request.header(AUTHORIZATION, bearer);
         }
         let mut response = request.send().await.map_err(unreached)?;
-        let seconds = |value: &HeaderValue| value.to_str().ok()?.trim().parse().ok();
         let mut answer = Answer {
             status: response.status().as_u16(),
-            retry_after: response.headers().get(RETRY_AFTER).and_then(seconds).map(Duration::from_secs),
+            retry_after: response.headers().get(RETRY_AFTER).and_then(|value| wait(value.to_str().ok()?.trim())),
             body: Vec::new(),
         };
         while let Some(piece) = response.chunk().await.map_err(unreached)? {
@@ -164,6 +180,12 @@ impl Transport for Http {
     }
 }
 
+/// What `Retry-After` asks for: seconds, or a date.
+fn wait(asked: &str) -> Option<Duration> {
+    let until = |date: SystemTime| date.duration_since(SystemTime::now()).unwrap_or_default();
+    asked.parse().ok().map(Duration::from_secs).or_else(|| httpdate::parse_http_date(asked).ok().map(until))
+}
+
 fn bearer(token: &Secret) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", token.reveal())).ok()?;
     value.set_sensitive(true);
@@ -183,4 +205,18 @@ fn root(error: &(dyn Error + 'static)) -> String {
         cause = deeper;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_asked_for_in_seconds_or_until_a_date() {
+        let seconds = Duration::from_secs;
+        assert_eq!((wait("7"), wait("soon"), wait("-1")), (Some(seconds(7)), None, None));
+        let date = httpdate::fmt_http_date(SystemTime::now() + seconds(20));
+        assert!(wait(&date).is_some_and(|wait| (seconds(15)..=seconds(20)).contains(&wait)));
+        assert_eq!(wait("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO), "long ago");
+    }
 }

@@ -1,14 +1,17 @@
-//! What goes out, in which order: texts, a chunk that was cut, silence after a turn, then the next
-//! packet.
+//! What goes out, in which order: texts and whole turns, a chunk that was cut, silence after a turn,
+//! then the next packet.
 
 use std::time::Duration;
 
-use glottis_core::sink::SinkCommand;
-use glottis_core::{Cause, Packet, PacketKind, Reason, clock};
+use glottis_core::ledger::Settled;
+use glottis_core::sink::SinkAction;
+use glottis_core::{Cause, Packet, PacketKind, Reason, TurnMode, clock};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{Arrival, Work, Writing};
+use crate::outbox::Letter;
 use crate::socket::Lost;
+use crate::trouble;
 
 /// Audio older than this is not sent after a reconnect.
 const STALE: Duration = Duration::from_millis(500);
@@ -19,8 +22,10 @@ impl Work<'_> {
         if self.writing.is_some() {
             return Ok(());
         }
-        if let Some(command) = self.texts.pop_front() {
-            return self.write_text(command);
+        while let Some(letter) = self.with.outbox.next() {
+            if let Some((letter, message)) = self.fold(letter) {
+                return self.write(Writing::Letter(letter), message);
+            }
         }
         if self.pace.wait_until().is_some() {
             return Ok(());
@@ -38,6 +43,10 @@ impl Work<'_> {
     }
 
     pub(super) fn packet(&mut self, packet: Packet) -> Result<(), Lost> {
+        if let Some(collector) = &mut self.with.collector {
+            collector.take(self.with.inlet, self.with.outbox, packet);
+            return Ok(());
+        }
         match packet.kind {
             PacketKind::Data { .. } if self.is_stale(&packet) => {
                 self.with.tail.lost();
@@ -63,9 +72,14 @@ impl Work<'_> {
                 self.with.tail.end(reason, packet.at, voice_end);
                 // What goes on in the next segment is the same turn.
                 self.goes_on = self.spoken && reason == Reason::Max;
+                if self.spoken && !self.goes_on && self.with.edge.turn != TurnMode::Always {
+                    self.owed.complete();
+                }
             }
             PacketKind::Abort { .. } => {
-                self.owed = self.owed.saturating_sub(u32::from(self.spoken));
+                if self.spoken {
+                    self.owed.settled();
+                }
                 self.goes_on = false;
             }
             PacketKind::Data { .. } => {}
@@ -86,19 +100,41 @@ impl Work<'_> {
         }
         // Counted at the turn's first audio: the service may answer before it has all of it.
         if !std::mem::replace(&mut self.spoken, true) && !std::mem::take(&mut self.goes_on) {
-            self.owed += 1;
+            self.owed.begun();
         }
         let message = self.envelope.pcm(&packet.body);
         self.write(Writing::Packet(packet), message)
     }
 
-    fn write_text(&mut self, command: SinkCommand) -> Result<(), Lost> {
-        let message = self.text_message(&command);
-        self.write(Writing::Text(command), message)
+    /// The letter and its message; `None` if that is too long, which is told.
+    fn fold(&mut self, letter: Letter) -> Option<(Letter, Utf8Bytes)> {
+        let message = match &letter {
+            Letter::Turn(blob) => self.envelope.blob(&blob.file, blob.flag),
+            Letter::Text(command) => match &command.action {
+                SinkAction::Text(text) => self.envelope.text(text),
+                _ => Utf8Bytes::default(),
+            },
+        };
+        let (bytes, most) = (message.as_str().len(), self.with.config.max_message);
+        if bytes <= most {
+            return Some((letter, message));
+        }
+        match letter {
+            Letter::Turn(blob) => {
+                self.with.inlet.warn(trouble::too_long(bytes, most));
+                self.with.inlet.settle(blob.receipt, Settled::Dropped(Cause::Rejected));
+            }
+            Letter::Text(command) => {
+                let why = format!("the text makes a message longer than max_message, {most} bytes");
+                self.with.inlet.answer(&command, Err(why));
+            }
+        }
+        None
     }
 
     fn write(&mut self, writing: Writing, message: Utf8Bytes) -> Result<(), Lost> {
         self.arrival = Arrival::Unknown;
+        self.last = message.as_str().len();
         self.writing = Some((writing, message.as_str().len()));
         self.with.socket.send(message)
     }
@@ -110,9 +146,13 @@ impl Work<'_> {
         match writing {
             Writing::Packet(packet) => self.with.inlet.delivered(packet),
             Writing::Zeros => self.with.inlet.padded(u64::from(self.with.edge.chunk_frames)),
-            Writing::Text(command) => {
-                self.owed += 1;
-                self.with.inlet.answer(&command, Ok(()));
+            Writing::Letter(letter) => {
+                self.owed.begun();
+                self.owed.complete();
+                match letter {
+                    Letter::Text(command) => self.with.inlet.answer(&command, Ok(())),
+                    Letter::Turn(blob) => self.with.inlet.settle(blob.receipt, Settled::Delivered),
+                }
             }
         }
     }
