@@ -107,6 +107,8 @@ pub(crate) struct Control {
     /// The same, not told yet.
     broken: Option<SourceError>,
     source_done: bool,
+    /// The source may never open: the sinks wait, so that nothing is begun for nothing.
+    held: bool,
     capture: Option<Box<dyn Capture>>,
     feed: Option<Feed>,
     feed_stats: Arc<FeedStats>,
@@ -165,6 +167,7 @@ impl Control {
             source_error: parts.format.err(),
             broken: None,
             source_done: false,
+            held: false,
             capture: None,
             feed_stats: live.feed.stats(),
             feed: Some(live.feed),
@@ -196,12 +199,14 @@ impl Control {
     pub fn run(mut self) -> Report {
         self.tell_ready();
         match self.source_error.take() {
+            Some(error) if error.retryable && self.source.live() => {
+                self.held = true;
+                let facts = ErrorFacts::of_living_source(&self.source_type, &error, true);
+                self.tell(EventKind::Error(Box::new(facts)));
+                self.source_state("opening");
+            }
             Some(error) => {
-                // Nothing will come: no sink connects, and no recording of an earlier run is replaced.
-                for sink in &mut self.sinks {
-                    sink.waiting = None;
-                    sink.outcome = Some(Outcome::Done);
-                }
+                self.held = true;
                 self.source_failed(error);
             }
             None => self.source_state("opening"),
@@ -250,6 +255,9 @@ impl Control {
     /// Starts the sinks' tasks: all at once, or one after the other where the run is to be the same
     /// each time.
     fn start_sinks(&mut self) {
+        if self.held {
+            return;
+        }
         let Some(runtime) = &self.runtime else { return };
         for sink in &mut self.sinks {
             if let Some(supervisor) = sink.waiting.take() {
@@ -272,8 +280,10 @@ impl Control {
         self.start_runner();
         match self.source.start(feed) {
             Ok(capture) => {
+                if !capture.opens_later() {
+                    self.source_state("open");
+                }
                 self.capture = Some(capture);
-                self.source_state("open");
             }
             Err(error) => self.source_failed(error),
         }
@@ -299,6 +309,9 @@ impl Control {
     /// Finds out whether the source broke. Of one that can wait this is told when all it delivered has
     /// been processed, so that it has the same place among the events in every run.
     fn look_at_source(&mut self) {
+        while let Some(event) = self.capture.as_mut().and_then(|capture| capture.event()) {
+            self.source_event(event);
+        }
         let Some(Err(error)) = self.capture.as_mut().map(|capture| capture.poll()) else { return };
         if self.known.waits && self.ended.is_none() {
             self.broken = Some(error);
@@ -320,8 +333,8 @@ impl Control {
         match message {
             Inbox::Sink(index, event) => self.sink_event(index, event),
             Inbox::Retry { sink, attempt, in_ms, why } => {
-                let sink = self.sinks[sink].name.clone();
-                self.tell(EventKind::Retry { sink, attempt, in_ms, why });
+                let sink = Some(self.sinks[sink].name.clone());
+                self.tell(EventKind::Retry { source: None, sink, attempt, in_ms, why });
             }
             Inbox::SinkOpened(index) => self.sinks[index].ready = true,
             Inbox::SinkGaveUp(index) => {
@@ -384,6 +397,14 @@ impl Control {
     }
 
     fn end_source(&mut self) {
+        if std::mem::take(&mut self.held) {
+            // Nothing came and nothing will: no sink connects, and no recording of an earlier run is
+            // replaced.
+            for sink in &mut self.sinks {
+                sink.waiting = None;
+                sink.outcome = Some(Outcome::Done);
+            }
+        }
         // Without a start the feed ends here and the pipeline closes every queue.
         self.feed = None;
         self.start_runner();

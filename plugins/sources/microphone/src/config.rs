@@ -1,7 +1,5 @@
 //! The keys of the `microphone` source. Control thread only.
 
-use std::time::Duration;
-
 use cpal::HostId;
 use glottis_core::Problem;
 use glottis_core::feed::Channel;
@@ -9,6 +7,7 @@ use glottis_core::param::{Kind, Param, Settings};
 use glottis_source_door::keys;
 
 use crate::find;
+use crate::stream::Ask;
 
 /// What the source is, in one sentence.
 pub const DOC: &str = "a capture device: the default one, or by id, name or part of a name";
@@ -30,6 +29,8 @@ pub const PARAMS: &[Param] = &[
         "how much sound to ask for at a time; devices may give more or less",
     )
     .default("\"auto\""),
+    Param::new("wait", Kind::Bool, "at the start, wait for a device to be plugged in, instead of ending the run")
+        .default("false"),
 ];
 
 /// The values.
@@ -39,8 +40,9 @@ pub struct Config {
     pub channel: Channel,
     /// In the order to try them.
     pub hosts: Vec<HostId>,
-    /// `None`: what suits the host.
-    pub buffer: Option<Duration>,
+    pub buffer: Ask,
+    /// Wait for the first device.
+    pub wait: bool,
 }
 
 impl Config {
@@ -61,7 +63,8 @@ impl Config {
             devices: settings.list("device"),
             channel: keys::channel(settings),
             hosts,
-            buffer: settings.opt_duration("buffer"),
+            buffer: settings.opt_duration("buffer").map_or(Ask::Suits, Ask::Time),
+            wait: settings.bool("wait"),
         })
     }
 }

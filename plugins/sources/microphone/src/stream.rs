@@ -90,6 +90,44 @@ impl Shared {
     }
 }
 
+/// Notices when callbacks stop coming. On the capture's own thread.
+pub struct Watch {
+    beat: u64,
+    looked: u64,
+    silent: u64,
+}
+
+/// No sound for so long, and for three times as long as one callback brings, and the device hangs. A
+/// machine under load has been seen to stall for 0.3 s.
+const SILENCE_LIMIT: u64 = 1_000_000_000;
+
+impl Watch {
+    /// A watch that begins at `now`.
+    pub fn new(now: u64) -> Watch {
+        Watch { beat: 0, looked: now, silent: 0 }
+    }
+
+    /// Whether there ever was a callback.
+    pub fn begun(&self, shared: &Shared) -> bool {
+        shared.beat.load(Ordering::Relaxed) != 0
+    }
+
+    /// How long the device has been silent at `now`, if that is too long. Time in which nobody looked,
+    /// because the whole program stood still, hardly counts.
+    pub fn silent(&mut self, now: u64, shared: &Shared) -> Option<Duration> {
+        const MOST_BETWEEN_LOOKS: u64 = 100_000_000;
+        let beat = shared.beat.load(Ordering::Relaxed);
+        if beat != self.beat {
+            (self.beat, self.silent) = (beat, 0);
+        } else {
+            self.silent += now.saturating_sub(self.looked).min(MOST_BETWEEN_LOOKS);
+        }
+        self.looked = now;
+        let limit = SILENCE_LIMIT.max(3 * shared.period.load(Ordering::Relaxed));
+        (self.silent > limit).then(|| Duration::from_nanos(self.silent))
+    }
+}
+
 /// How a stream was opened.
 #[derive(Clone, Copy)]
 struct Form {
@@ -109,7 +147,7 @@ fn age(info: &InputCallbackInfo, span: u64) -> u64 {
 }
 
 /// Builds the stream, paused, in the device's own format.
-pub fn build(found: &Found, buffer: Option<Duration>, shared: &Arc<Shared>) -> Result<Stream, Error> {
+pub fn build(found: &Found, buffer: Ask, shared: &Arc<Shared>) -> Result<Stream, Error> {
     match found.native.sample_format() {
         SampleFormat::I8 => typed(found, buffer, shared, |s: i8| f32::from(s) * (1.0 / 128.0)),
         SampleFormat::I16 => typed(found, buffer, shared, i16_to_f32),
@@ -131,7 +169,7 @@ pub fn build(found: &Found, buffer: Option<Duration>, shared: &Arc<Shared>) -> R
 
 fn typed<S: SizedSample>(
     found: &Found,
-    buffer: Option<Duration>,
+    buffer: Ask,
     shared: &Arc<Shared>,
     to_f32: impl Fn(S) -> f32 + Copy + Send + 'static,
 ) -> Result<Stream, Error> {
@@ -146,14 +184,26 @@ fn typed<S: SizedSample>(
     )
 }
 
+/// How much sound to ask for at a time.
+#[derive(Clone, Copy, Debug)]
+pub enum Ask {
+    /// What suits the host.
+    Suits,
+    /// So much.
+    Time(Duration),
+    /// Nothing: what the device gives by itself.
+    Nothing,
+}
+
 /// What to ask for at a time. A PulseAudio server holds no more than was asked for, and what a late
 /// callback does not take is lost without a word; so it is asked for nothing unless the user insists.
-fn size(found: &Found, buffer: Option<Duration>) -> BufferSize {
+fn size(found: &Found, buffer: Ask) -> BufferSize {
     let pulse = found.host.name().eq_ignore_ascii_case("pulseaudio");
     let buffer = match buffer {
-        None if pulse => return BufferSize::Default,
-        None => Duration::from_millis(10),
-        Some(buffer) => buffer,
+        Ask::Nothing => return BufferSize::Default,
+        Ask::Suits if pulse => return BufferSize::Default,
+        Ask::Suits => Duration::from_millis(10),
+        Ask::Time(buffer) => buffer,
     };
     let frames = (buffer.as_secs_f64() * f64::from(found.native.sample_rate())).round().max(1.0) as FrameCount;
     match *found.native.buffer_size() {
