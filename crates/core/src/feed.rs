@@ -9,35 +9,24 @@
 //!
 //! A source that can wait (a file) has a feed that waits for room instead.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::Duration;
 
-use ringbuf::traits::{Consumer, Observer, Producer, Split};
-use ringbuf::{HeapCons, HeapProd, HeapRb};
+mod intake;
+mod stats;
+
+use ringbuf::traits::{Observer, Producer, Split};
+use ringbuf::{HeapProd, HeapRb};
+
+pub use intake::{Intake, Taken};
+pub use stats::{FeedStats, MAX_CHANNELS, energy_since};
 
 use crate::audio::{Block, MAX_BLOCK, Rate};
 use crate::clock;
 pub use crate::convert::Channel;
 use crate::convert::to_mono;
-
-/// What a feed counts. Written by the source's thread, read by anyone.
-#[derive(Default)]
-pub struct FeedStats {
-    /// Frames the source delivered, at the feed's rate, lost ones included.
-    pub captured: AtomicU64,
-    /// Frames that found the ring full.
-    pub overrun: AtomicU64,
-    /// Frames the device itself lost, as far as the source could tell.
-    pub lost: AtomicU64,
-    /// Times the device reported an overrun of its own buffer.
-    pub xruns: AtomicU64,
-    /// The longest call of a push, in nanoseconds.
-    pub callback_max_ns: AtomicU64,
-    /// Frame index of the first frame: 0, unless the stream continues another.
-    begin: AtomicU64,
-}
 
 #[derive(Default)]
 struct Shared {
@@ -66,10 +55,11 @@ pub fn capture_ring(rate: Rate, blocks: usize, waits: bool) -> (Feed, Intake) {
         door: None,
         heard: None,
         hole: None,
+        begun: None,
         waits,
         shared: shared.clone(),
     };
-    (feed, Intake { ring: output, rate, waits, shared })
+    (feed, Intake::new(output, rate, waits, shared))
 }
 
 /// A rate converter at a source's door, for a rate no edge of the graph can have.
@@ -100,6 +90,8 @@ pub struct Feed {
     /// When the newest frame was captured.
     heard: Option<u64>,
     hole: Option<Hole>,
+    /// When the first samples of the device came, and its frames since.
+    begun: Option<(u64, u64)>,
     shared: Arc<Shared>,
 }
 
@@ -156,6 +148,7 @@ impl Feed {
             self.hole = None;
         }
         self.heard = Some(now);
+        self.take_note(samples, channels, now, &to_f32);
         let mut done = 0;
         while done < frames {
             let n = (frames - done).min(MAX_BLOCK);
@@ -206,6 +199,7 @@ impl Feed {
     /// Before the first push there is no stream yet, and no hole.
     pub fn interrupt(&mut self) {
         let now = self.heard.unwrap_or_default();
+        self.begun = None;
         if let Some(mut door) = self.door.take() {
             door.flush(&mut |piece| self.collect(piece, now));
         }
@@ -236,6 +230,24 @@ impl Feed {
     /// What the feed counts.
     pub fn stats(&self) -> Arc<FeedStats> {
         self.shared.stats.clone()
+    }
+
+    /// What the device gives, before anything is made of it: how late it is, and which of its channels
+    /// carry sound.
+    fn take_note<S: Copy>(&mut self, samples: &[S], channels: usize, now: u64, to_f32: impl Fn(S) -> f32) {
+        if self.waits {
+            return;
+        }
+        let frames = (samples.len() / channels) as u64;
+        match &mut self.begun {
+            // The first samples are late by nothing.
+            None => self.begun = Some((now, 0)),
+            Some((_, given)) => *given += frames,
+        }
+        if let Some((since, given)) = self.begun {
+            self.shared.stats.note_lateness(now, since, self.native_ns(given));
+        }
+        self.shared.stats.note_channels(samples, channels, to_f32);
     }
 
     /// How long `frames` frames of the device last.
@@ -348,83 +360,6 @@ impl Drop for End {
 impl Drop for Feed {
     fn drop(&mut self) {
         self.finish();
-    }
-}
-
-/// The pipeline thread's end of the capture ring.
-pub struct Intake {
-    ring: HeapCons<Block>,
-    rate: Rate,
-    waits: bool,
-    shared: Arc<Shared>,
-}
-
-/// What an [`Intake`] finds.
-pub enum Taken {
-    /// A block, copied out of the ring.
-    Block,
-    /// Nothing yet.
-    Empty,
-    /// The source has ended and the ring is empty.
-    Ended,
-}
-
-impl Intake {
-    /// Takes the next block into `block`. Real-time safe.
-    pub fn take(&mut self, block: &mut Block) -> Taken {
-        // Read before the ring: a block pushed before the end must not be missed.
-        let ended = self.shared.ended.load(Ordering::Acquire);
-        if let Some(next) = self.ring.try_pop() {
-            *block = next;
-            if self.waits && self.ring.occupied_len() * 2 <= self.ring.capacity().get() {
-                wake(&self.shared.source_thread);
-            }
-            return Taken::Block;
-        }
-        if ended { Taken::Ended } else { Taken::Empty }
-    }
-
-    /// The rate of the blocks.
-    pub fn rate(&self) -> Rate {
-        self.rate
-    }
-
-    /// Blocks queued now.
-    pub fn queued(&self) -> usize {
-        self.ring.occupied_len()
-    }
-
-    /// One past the last frame so far, lost ones included: once the source has ended, the end of the
-    /// stream.
-    pub fn total(&self) -> u64 {
-        let stats = &self.shared.stats;
-        stats.begin.load(Ordering::Relaxed) + stats.captured.load(Ordering::Acquire)
-    }
-
-    /// What the feed counts.
-    pub fn stats(&self) -> Arc<FeedStats> {
-        self.shared.stats.clone()
-    }
-
-    /// Waits until the ring is half full or the source has ended, for `at_most`: a source that can
-    /// wait wakes this thread for half a ring at a time. Blocks: only between cycles.
-    pub fn wait(&self, at_most: Duration) {
-        self.shared.pipeline_thread.get_or_init(std::thread::current);
-        if self.ring.is_empty() && !self.shared.ended.load(Ordering::Acquire) {
-            std::thread::park_timeout(at_most);
-        }
-    }
-
-    /// Whether the source waits for room rather than drop.
-    pub fn waits(&self) -> bool {
-        self.waits
-    }
-}
-
-impl Drop for Intake {
-    fn drop(&mut self) {
-        self.shared.gone.store(true, Ordering::Release);
-        wake(&self.shared.source_thread);
     }
 }
 
