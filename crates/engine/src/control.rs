@@ -21,6 +21,7 @@ use crate::event::{ErrorFacts, Event, EventKind, ReadySink, ReadySource};
 use crate::report::{self, NodeReport, Report, SinkReport, SourceReport};
 use crate::runner::{Ended, Order, Runner, Shared};
 use crate::supervisor::{Outcome, Supervisor};
+use crate::watch::Watch;
 
 mod orders;
 mod telling;
@@ -131,6 +132,7 @@ pub(crate) struct Control {
     stop_at: Option<Instant>,
     drain_until: Option<Instant>,
     gaps: u64,
+    watch: Watch,
     seen_overrun: u64,
     pending: orders::Pending,
 }
@@ -190,6 +192,7 @@ impl Control {
             stop_at: None,
             drain_until: None,
             gaps: 0,
+            watch: Watch::new(parts.known.rate),
             seen_overrun: 0,
             pending: orders::Pending::default(),
         }
@@ -471,7 +474,10 @@ impl Control {
             t: self.started.elapsed().as_secs_f64(),
             exit: None,
             balanced: sinks.iter().all(|s| s.ledger.balanced),
-            source: SourceReport::read(&self.source_type, rate, &self.feed_stats, self.gaps, stopped),
+            source: SourceReport {
+                drift_ppm: self.watch.ppm().map(|ppm| (ppm * 10.0).round() / 10.0),
+                ..SourceReport::read(&self.source_type, rate, &self.feed_stats, self.gaps, stopped)
+            },
             sinks,
             nodes: self.nodes.iter().map(|n| NodeReport::read(&n.info.name, &n.stats)).collect(),
             events_lost: self.signals.lost(),

@@ -14,6 +14,7 @@
 //! | `control` | the control thread |
 //! | `supervisor` | one sink's task: run, back off, run again, give up |
 //! | [`event`], [`command`], [`report`] | what goes out and what comes in |
+//! | [`watch`] | what is wrong with the sound |
 //! | [`mod@schema`] | the JSON Schema of the configuration |
 
 pub mod command;
@@ -24,6 +25,7 @@ pub mod report;
 mod runner;
 pub mod schema;
 mod supervisor;
+pub mod watch;
 
 pub use command::{BadCommand, Command};
 pub use event::{Event, EventKind};

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use glottis_core::{Block, Fault, Mark, MarkKind, Node, Rate, clock};
 
+use crate::gauge::Gauge;
 use crate::outlet::Outlet;
 use crate::signal::{Failed, Signal, Signals};
 
@@ -166,6 +167,7 @@ pub struct Schedule {
     outlets: Box<[(usize, Outlet)]>,
     rates: Box<[Rate]>,
     meter: Meter,
+    gauge: Option<Gauge>,
     next: i64,
     /// Where the hole that silence is standing in for began.
     hole: Option<i64>,
@@ -182,9 +184,15 @@ impl Schedule {
             outlets: outlets.into(),
             rates,
             meter: Meter::default(),
+            gauge: None,
             next: 0,
             hole: None,
         }
+    }
+
+    /// From now on tells each second what the source sounds like. Before the first block.
+    pub fn gauge(&mut self) {
+        self.gauge = Some(Gauge::new(self.rates[0]));
     }
 
     /// Continues a stream whose next frame is `at`, a whole number of blocks, instead of beginning one
@@ -257,6 +265,9 @@ impl Schedule {
         self.next = block.end();
         self.edges[0] = *block;
         self.meter.measure(block, signals);
+        if let Some(second) = self.gauge.as_mut().and_then(|gauge| gauge.take(block)) {
+            signals.put(Signal::Second(second));
+        }
         for (i, step) in self.steps.iter_mut().enumerate() {
             let (before, after) = self.edges.split_at_mut(i + 1);
             let (input, output) = (&before[step.input], &mut after[0]);

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use glottis_core::SinkEvent;
 use glottis_core::source::SourceEvent;
-use glottis_graph::{Failed, Signal};
+use glottis_core::{SinkEvent, clock};
+use glottis_graph::{Failed, Second, Signal};
 
 use super::Control;
 use crate::event::{ErrorFacts, Event, EventKind, dbfs};
@@ -33,7 +33,10 @@ impl Control {
             SourceEvent::State { state, device } => {
                 match state {
                     "open" => self.held = false,
-                    "lost" => self.lose_turns(),
+                    "lost" => {
+                        self.watch.forget();
+                        self.lose_turns();
+                    }
                     _ => {}
                 }
                 self.device_state(state, device);
@@ -86,10 +89,26 @@ impl Control {
             Signal::Level { at, rms, peak } => {
                 EventKind::Level { at: position(at), rms_dbfs: dbfs(rms), peak_dbfs: dbfs(peak) }
             }
+            Signal::Second(second) => return self.second(second),
             Signal::Fault { component, code } => self.fault(component, code),
             Signal::Applied { id, ok } => return self.applied(id, ok),
         };
         self.tell(kind);
+    }
+
+    /// A second of a live source: is something wrong with it?
+    fn second(&mut self, second: Second) {
+        let stats = self.feed_stats.clone();
+        for finding in self.watch.take(clock::now(), second, &stats) {
+            let source = Some(self.source_type.clone());
+            self.tell(EventKind::Notice {
+                source,
+                sink: None,
+                code: Some(finding.code),
+                text: finding.text.to_owned(),
+                advice: finding.advice.to_owned(),
+            });
+        }
     }
 
     fn fault(&self, component: Failed, code: glottis_core::FaultCode) -> EventKind {
