@@ -21,7 +21,7 @@ use ringbuf::traits::{Observer, Producer, Split};
 use ringbuf::{HeapProd, HeapRb};
 
 pub use intake::{Intake, Taken};
-pub use stats::{FeedStats, MAX_CHANNELS, energy_since};
+pub use stats::{FeedStats, Lateness, MAX_CHANNELS, energy_since};
 
 use crate::audio::{Block, MAX_BLOCK, Rate};
 use crate::clock;
@@ -55,7 +55,8 @@ pub fn capture_ring(rate: Rate, blocks: usize, waits: bool) -> (Feed, Intake) {
         door: None,
         heard: None,
         hole: None,
-        begun: None,
+        timed: true,
+        compares: !waits,
         waits,
         shared: shared.clone(),
     };
@@ -90,8 +91,9 @@ pub struct Feed {
     /// When the newest frame was captured.
     heard: Option<u64>,
     hole: Option<Hole>,
-    /// When the first samples of the device came, and its frames since.
-    begun: Option<(u64, u64)>,
+    /// Whether the device's clock is measured, and its channels compared.
+    timed: bool,
+    compares: bool,
     shared: Arc<Shared>,
 }
 
@@ -126,6 +128,17 @@ impl Feed {
     pub fn begin_at(&mut self, at: u64) {
         self.at = at - at % self.rate().block() as u64;
         self.shared.stats.begin.store(self.at, Ordering::Relaxed);
+    }
+
+    /// Compares the channels also of a source that can wait, where it costs more than it is worth in a
+    /// run.
+    pub fn compare_channels(&mut self) {
+        self.compares = true;
+    }
+
+    /// Does not measure the device's clock.
+    pub fn ignore_clock(&mut self) {
+        self.timed = false;
     }
 
     /// Whether pushing waits for room.
@@ -199,7 +212,7 @@ impl Feed {
     /// Before the first push there is no stream yet, and no hole.
     pub fn interrupt(&mut self) {
         let now = self.heard.unwrap_or_default();
-        self.begun = None;
+        self.shared.stats.lateness.restart();
         if let Some(mut door) = self.door.take() {
             door.flush(&mut |piece| self.collect(piece, now));
         }
@@ -235,25 +248,21 @@ impl Feed {
     /// What the device gives, before anything is made of it: how late it is, and which of its channels
     /// carry sound.
     fn take_note<S: Copy>(&mut self, samples: &[S], channels: usize, now: u64, to_f32: impl Fn(S) -> f32) {
-        if self.waits {
-            return;
+        if self.timed && !self.waits {
+            self.shared.stats.lateness.note(now, (samples.len() / channels) as u64, self.native_hz());
         }
-        let frames = (samples.len() / channels) as u64;
-        match &mut self.begun {
-            // The first samples are late by nothing.
-            None => self.begun = Some((now, 0)),
-            Some((_, given)) => *given += frames,
+        if self.compares {
+            self.shared.stats.note_channels(samples, channels, to_f32);
         }
-        if let Some((since, given)) = self.begun {
-            self.shared.stats.note_lateness(now, since, self.native_ns(given));
-        }
-        self.shared.stats.note_channels(samples, channels, to_f32);
     }
 
     /// How long `frames` frames of the device last.
     fn native_ns(&self, frames: u64) -> u64 {
-        let hz = self.door.as_ref().map_or(self.rate().hz(), |door| door.input_hz()).max(1);
-        (u128::from(frames) * 1_000_000_000 / u128::from(hz)) as u64
+        (u128::from(frames) * 1_000_000_000 / u128::from(self.native_hz())) as u64
+    }
+
+    fn native_hz(&self) -> u32 {
+        self.door.as_ref().map_or(self.rate().hz(), |door| door.input_hz()).max(1)
     }
 
     fn push_converted(&mut self, mono: &[f32], now: u64, behind: u64) {

@@ -18,6 +18,7 @@ use ringbuf::HeapProd;
 
 use crate::command::{BadCommand, Command};
 use crate::event::{ErrorFacts, Event, EventKind, ReadySink, ReadySource};
+use crate::realtime;
 use crate::report::{self, NodeReport, Report, SinkReport, SourceReport};
 use crate::runner::{Ended, Order, Runner, Shared};
 use crate::supervisor::{Outcome, Supervisor};
@@ -43,6 +44,8 @@ pub(crate) enum Inbox {
     SinkGaveUp(usize),
     SinkDone(usize, Outcome),
     PipelineDone(Option<Ended>),
+    /// The pipeline thread runs at common priority, and why.
+    RealtimeRefused(String),
     Command(Command),
     BadCommand(BadCommand),
     Stop,
@@ -295,7 +298,12 @@ impl Control {
     fn start_runner(&mut self) {
         let Some(runner) = self.runner.take() else { return };
         let inbox = self.inbox.clone();
+        // A thread that never sleeps, as with a source that can wait, must not stand before all others.
+        let urgent = self.source.live();
         let body = move || {
+            if urgent && let Err(why) = realtime::ask() {
+                let _ = inbox.send(Inbox::RealtimeRefused(why));
+            }
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runner.run()));
             let _ = inbox.send(Inbox::PipelineDone(ended.ok()));
         };
@@ -363,6 +371,10 @@ impl Control {
                 }
                 self.phase = if self.phase == Phase::Halting { Phase::Halting } else { Phase::Draining };
                 self.drain_until.get_or_insert(Instant::now() + DRAIN);
+            }
+            Inbox::RealtimeRefused(why) => {
+                let text = format!("the pipeline thread runs without real-time priority: {why}");
+                self.tell(EventKind::notice(&self.source_type, realtime::REFUSED, text, realtime::ADVICE));
             }
             Inbox::Command(command) => self.obey(command),
             Inbox::BadCommand(bad) => {

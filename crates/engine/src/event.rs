@@ -380,6 +380,17 @@ impl ErrorFacts {
 }
 
 impl EventKind {
+    /// A notice about the source.
+    pub(crate) fn notice(source: &str, code: &'static str, text: impl Into<String>, advice: &str) -> EventKind {
+        EventKind::Notice {
+            source: Some(source.to_owned()),
+            sink: None,
+            code: Some(code),
+            text: text.into(),
+            advice: advice.to_owned(),
+        }
+    }
+
     pub(crate) fn playback(sink: String, playback: Playback) -> EventKind {
         EventKind::Playback {
             sink,

@@ -287,7 +287,7 @@ impl Watch {
     pub fn take(&mut self, now: u64, second: Second, stats: &FeedStats) -> Vec<Finding> {
         if now.saturating_sub(self.windowed) >= drift::WINDOW_NS {
             self.windowed = now;
-            if let Some(lateness) = stats.take_lateness() {
+            if let Some(lateness) = stats.lateness.take() {
                 self.drift.add(now, lateness);
             }
         }

@@ -89,6 +89,11 @@ impl Gauge {
         Some(self.second)
     }
 
+    /// What was measured since the last whole second, at the end of a stream.
+    pub fn rest(&mut self) -> Option<Second> {
+        (std::mem::take(&mut self.blocks) > 0).then_some(self.second)
+    }
+
     fn measure(&mut self, at: i64, samples: &[f32]) {
         let second = &mut self.second;
         let mut squares = 0.0;

@@ -49,7 +49,7 @@ impl Control {
                 self.tell(EventKind::Retry { source, sink: None, attempt, in_ms, why });
             }
             SourceEvent::Notice { code, text, advice } => {
-                self.tell(EventKind::Notice { source, sink: None, code: Some(code), text, advice });
+                self.tell(EventKind::notice(&self.source_type, code, text, &advice));
             }
         }
     }
@@ -100,14 +100,7 @@ impl Control {
     fn second(&mut self, second: Second) {
         let stats = self.feed_stats.clone();
         for finding in self.watch.take(clock::now(), second, &stats) {
-            let source = Some(self.source_type.clone());
-            self.tell(EventKind::Notice {
-                source,
-                sink: None,
-                code: Some(finding.code),
-                text: finding.text.to_owned(),
-                advice: finding.advice.to_owned(),
-            });
+            self.tell(EventKind::notice(&self.source_type, finding.code, finding.text, finding.advice));
         }
     }
 

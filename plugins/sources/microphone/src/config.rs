@@ -31,7 +31,21 @@ pub const PARAMS: &[Param] = &[
     .default("\"auto\""),
     Param::new("wait", Kind::Bool, "at the start, wait for a device to be plugged in, instead of ending the run")
         .default("false"),
+    Param::new(
+        "drift",
+        Kind::Choice(&["measure", "correct", "off"]),
+        "the device's clock: report how far it is off, also stretch the sound to keep it on the system's, or neither",
+    )
+    .default("\"measure\""),
 ];
+
+/// What is done about the device's clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clock {
+    Measure,
+    Correct,
+    Ignore,
+}
 
 /// The values.
 #[derive(Clone, Debug)]
@@ -43,6 +57,7 @@ pub struct Config {
     pub buffer: Ask,
     /// Wait for the first device.
     pub wait: bool,
+    pub clock: Clock,
 }
 
 impl Config {
@@ -65,6 +80,11 @@ impl Config {
             hosts,
             buffer: settings.opt_duration("buffer").map_or(Ask::Suits, Ask::Time),
             wait: settings.bool("wait"),
+            clock: match settings.text("drift") {
+                "correct" => Clock::Correct,
+                "off" => Clock::Ignore,
+                _ => Clock::Measure,
+            },
         })
     }
 }

@@ -13,6 +13,7 @@ use cpal::{
     SupportedBufferSize, U24,
 };
 use glottis_core::convert::i16_to_f32;
+use glottis_core::feed::Lateness;
 use glottis_core::{Feed, clock};
 use glottis_source_door::pcm::i32_to_f32;
 
@@ -26,6 +27,8 @@ pub struct Shared {
     pub beat: AtomicU64,
     /// The most sound that came at once, in nanoseconds.
     pub period: AtomicU64,
+    /// The device's clock, for the capture's own thread.
+    pub lateness: Lateness,
     xruns: AtomicU32,
     failed: AtomicBool,
     error: Mutex<Option<Error>>,
@@ -79,6 +82,7 @@ impl Shared {
         let span = (frames as u128 * 1_000_000_000 / u128::from(form.hz.max(1))) as u64;
         self.beat.store(now, Ordering::Relaxed);
         self.period.fetch_max(span, Ordering::Relaxed);
+        self.lateness.note(now - age(info, span).min(now), frames as u64, form.hz);
         if let Ok(mut slot) = self.feed.try_lock()
             && let Some(feed) = slot.as_mut()
         {

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select_biased, unbounded};
-use glottis_core::feed::Channel;
+use glottis_core::drift::{Steady, WINDOW_NS};
+use glottis_core::feed::{Channel, Lateness};
 use glottis_core::source::SourceError;
 use glottis_core::{Feed, clock};
-use glottis_source_door::door;
+use glottis_source_door::{Stretch, door, elastic};
 
 use crate::capture::{Host, spawn};
-use crate::config::Config;
+use crate::config::{Clock, Config};
 use crate::errors;
 use crate::machine::{Input, Scene};
 use crate::owner::{Opening, Started};
@@ -90,8 +91,36 @@ pub struct System {
     inbox: Receiver<(u64, Word)>,
     stopped: Receiver<Infallible>,
     eager: Arc<AtomicBool>,
+    pace: Pace,
     /// An answer that is due at once.
     answer: Option<Input>,
+}
+
+/// Keeps the stream on the system's clock.
+#[derive(Default)]
+struct Pace {
+    steady: Steady,
+    stretch: Arc<Stretch>,
+    window: u64,
+}
+
+impl Pace {
+    /// A device begins. Until its clock is known the sound is stretched as that of the one before, which
+    /// may well be the same.
+    fn begin(&mut self, now: u64) {
+        self.steady = Steady::default();
+        self.window = now;
+    }
+
+    fn keep(&mut self, now: u64, lateness: &Lateness) {
+        if now.saturating_sub(self.window) < WINDOW_NS {
+            return;
+        }
+        self.window = now;
+        if let Some(least) = lateness.take() {
+            self.stretch.set(self.steady.step(now, least));
+        }
+    }
 }
 
 impl System {
@@ -112,6 +141,7 @@ impl System {
             inbox,
             stopped,
             eager,
+            pace: Pace::default(),
             answer: None,
         }
     }
@@ -151,6 +181,7 @@ impl System {
             Phase::Proving if stream.watch.begun(&stream.shared) => {
                 stream.enter(Phase::Open, now);
                 stream.watch = Watch::new(now);
+                self.pace.begin(now);
                 let opened = Input::Opened { rank: stream.started.rank, device: stream.started.name.clone() };
                 self.give_feed();
                 Some(opened)
@@ -224,7 +255,15 @@ impl System {
     fn give_feed(&mut self) {
         let Some(stream) = &mut self.stream else { return };
         let Some(mut feed) = self.feed.take() else { return };
-        match door(stream.started.hz, feed.rate()) {
+        let hz = stream.started.hz;
+        let made = match self.config.clock {
+            Clock::Correct => elastic(hz, feed.rate(), self.pace.stretch.clone()).map(Some),
+            Clock::Measure | Clock::Ignore => door(hz, feed.rate()),
+        };
+        if self.config.clock == Clock::Ignore {
+            feed.ignore_clock();
+        }
+        match made {
             Ok(Some(door)) => feed.set_door(door),
             Ok(None) => {}
             Err(error) => {
@@ -331,6 +370,11 @@ impl Host for System {
             }
             if let Some(input) = self.look(now) {
                 return Some(input);
+            }
+            if self.config.clock == Clock::Correct
+                && let Some(Stream { phase: Phase::Open, shared, .. }) = &self.stream
+            {
+                self.pace.keep(now, &shared.lateness);
             }
             if due.is_some_and(|due| now >= due) {
                 return Some(Input::Tick);
