@@ -4,9 +4,13 @@ mod support;
 
 #[path = "cli/demo.rs"]
 mod demo;
+#[path = "cli/doctor.rs"]
+mod doctor;
 #[path = "cli/help.rs"]
 mod help;
 #[path = "cli/listings.rs"]
 mod listings;
+#[path = "cli/service.rs"]
+mod service;
 #[path = "cli/sim.rs"]
 mod sim;

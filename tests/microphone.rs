@@ -140,23 +140,3 @@ fn without_silent_chunks(samples: &[i16]) -> Vec<i16> {
     let chunks = samples.chunks(CHUNK).filter(|chunk| chunk.iter().any(|sample| *sample != 0));
     chunks.flatten().copied().collect()
 }
-
-/// Unplugged in the middle of a recording: what came before is in the file, and the source says so.
-#[test]
-fn a_microphone_that_is_unplugged_ends_the_run_with_what_there_is() {
-    let Some(rig) = Rig::up() else { return };
-    let sink = "[[sink]]\ntype = \"file\"\npath = \"out.wav\"\n";
-    let project = Project::new(&format!("{MICROPHONE}{sink}"));
-    let mut run = listen(&rig, &project);
-    source_opens(&mut run);
-    (0..5).for_each(|_| drop(run.wait_for_event("level")));
-    rig.unplug();
-    let error = run.wait_for_event("error");
-    assert_eq!((&error["source"], &error["fatal"]), (&"microphone".into(), &true.into()), "{error}");
-    let ended = run.finish();
-    let events = ended.exits(3).events();
-    assert_eq!(events.reasons("file"), ["stop"]);
-    let recorded = sound::read_mono(&project.path("out.wav"));
-    assert!(recorded.len() >= 4 * 4_800, "{} frames of half a second", recorded.len());
-    assert_eq!(events.sink("file")["ledger"]["balanced"], true);
-}

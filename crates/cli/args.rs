@@ -77,6 +77,11 @@ pub enum Task {
         /// The configuration
         pipeline: PathBuf,
     },
+    /// Listen for a moment, and name what is wrong with the signal and how to mend it
+    ///
+    /// Speak while it listens. Exit codes: 0 nothing is wrong, 1 something is, 2 configuration or usage,
+    /// 3 source or device.
+    Doctor(Doctor),
     /// List capture devices with ids, rates and channels
     Devices,
     /// List every source, node, detector, encoder and sink with its parameters
@@ -135,6 +140,15 @@ pub struct Run {
     /// Write the report as JSON to a file
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+}
+
+#[derive(clap::Args, Debug)]
+pub struct Doctor {
+    /// The configuration whose source to listen to; without one, the default microphone
+    pub pipeline: Option<PathBuf>,
+    /// How long to listen
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "2s")]
+    pub time: Duration,
 }
 
 #[derive(Subcommand, Debug)]

@@ -13,10 +13,12 @@ mod check;
 mod components;
 mod demo;
 mod devices;
+mod doctor;
 mod explain;
 mod progress;
 mod ravatar;
 mod run;
+mod service;
 mod sim;
 mod stop;
 mod table;
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Task::Demo(demo) => demo::demo(&demo, &args.common),
         Task::Run(run) => run::run(&run, &args.common),
         Task::Check { pipeline } => check::check(&pipeline, &args.common),
+        Task::Doctor(doctor) => doctor::doctor(&doctor, &args.common),
         Task::Devices => devices::devices(&args.common),
         Task::Components { name } => components::components(name.as_deref(), &args.common),
         Task::Schema => components::schema(&args.common),

@@ -64,7 +64,7 @@ impl Progress {
             EventKind::SpeechStart { .. } => self.speaking = true,
             EventKind::SpeechEnd { .. } => self.speaking = false,
             EventKind::SegmentEnd { .. } => self.segments += 1,
-            EventKind::State { source, sink, state } => {
+            EventKind::State { source, sink, state, .. } => {
                 let who = source.as_ref().map(|_| "source".to_owned()).or(sink.clone()).unwrap_or_default();
                 self.states.insert(who, state);
             }
@@ -89,9 +89,9 @@ fn plain(kind: &EventKind) -> Option<String> {
             let rate = source.rate.map_or(String::new(), |rate| format!(" at {rate} Hz"));
             format!("{} {}{rate} → {}", source.kind, source.device, names.join(", "))
         }
-        EventKind::State { source, sink, state } => {
-            let who = source.as_ref().map(|kind| format!("source {kind}")).or(sink.clone()).unwrap_or_default();
-            format!("{who}: {state}")
+        EventKind::State { source, sink, state, device } => {
+            let device = device.as_ref().map_or(String::new(), |device| format!(" ({device})"));
+            format!("{}: {state}{device}", who(source, sink))
         }
         EventKind::SegmentBegin { sink, segment, .. } => format!("{sink}: segment {segment} begins"),
         EventKind::SegmentEnd { sink, segment, frames, reason, .. } => {
@@ -106,22 +106,34 @@ fn plain(kind: &EventKind) -> Option<String> {
             Some(id) if session.live => format!("{sink}: live session {id}"),
             _ => format!("{sink}: no live session"),
         },
-        EventKind::Retry { sink, attempt, in_ms, why } => {
-            format!("{sink}: attempt {attempt} in {:.1} s ({why})", *in_ms as f64 / 1000.0)
+        EventKind::Retry { source, sink, attempt, in_ms, why } => {
+            let who = who(source, sink);
+            format!("{who}: attempt {attempt} in {:.1} s ({why})", *in_ms as f64 / 1000.0)
         }
         EventKind::Reply { sink, text, transcript, .. } => match transcript {
             Some(heard) => format!("{sink}: heard “{heard}”, answers “{text}”"),
             None => format!("{sink}: “{text}”"),
         },
-        EventKind::Notice { sink, text } => format!("{sink}: {text}"),
+        EventKind::Notice { source, sink, code, text, advice } => {
+            let code = code.map_or(String::new(), |code| format!("{code}: "));
+            format!("{}: {code}{text}{}", who(source, sink), remedy(advice))
+        }
         EventKind::Error(error) => {
             let source = error.source.as_ref().map(|kind| format!("source {kind}"));
             let who = error.sink.clone().or(source).or(error.node.clone());
             let who = who.map_or(String::new(), |who| format!("{who}: "));
-            let advice = if error.advice.is_empty() { String::new() } else { format!(": {}", error.advice) };
-            format!("{who}error {}: {}{advice}", error.code, error.message)
+            format!("{who}error {}: {}{}", error.code, error.message, remedy(&error.advice))
         }
         _ => return None,
     };
     Some(text)
+}
+
+/// Whom an event is about.
+fn who(source: &Option<String>, sink: &Option<String>) -> String {
+    source.as_ref().map(|kind| format!("source {kind}")).or(sink.clone()).unwrap_or_default()
+}
+
+fn remedy(advice: &str) -> String {
+    if advice.is_empty() { String::new() } else { format!(": {advice}") }
 }

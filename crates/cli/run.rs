@@ -9,6 +9,7 @@ use glottis::{Command, Config, Event, EventKind, Pipeline, Registry, Report, Sta
 
 use crate::args::{Common, Run};
 use crate::progress::Progress;
+use crate::service::Service;
 use crate::{explain, stop, table};
 
 /// Runs a pipeline from a file.
@@ -57,9 +58,7 @@ fn usage(args: &Run, common: &Common) -> Result<(), String> {
 /// The registry with its plugins, and the configuration with its overrides.
 pub fn load(file: &Path, common: &Common) -> Result<(Registry, Config), ExitCode> {
     let mut config = Config::read(file).map_err(|problems| explain::problems(&problems))?;
-    for assignment in &common.set {
-        config.set(assignment).map_err(|problems| explain::problems(&problems))?;
-    }
+    adjust(&mut config, common)?;
     let mut registry = glottis::components();
     for path in common.plugin.iter().chain(&config.plugins()) {
         if let Err(error) = glottis::plugin::load(&mut registry, path) {
@@ -69,9 +68,18 @@ pub fn load(file: &Path, common: &Common) -> Result<(Registry, Config), ExitCode
     Ok((registry, config))
 }
 
+/// Puts the overrides of the command line into a configuration.
+pub fn adjust(config: &mut Config, common: &Common) -> Result<(), ExitCode> {
+    for assignment in &common.set {
+        config.set(assignment).map_err(|problems| explain::problems(&problems))?;
+    }
+    Ok(())
+}
+
 fn go(pipeline: Pipeline, args: &Run, events: Option<Box<dyn Write + Send>>) -> Result<Report, ExitCode> {
     let mut events = events;
     let mut progress = Progress::new();
+    let mut service = Service::new();
     let on_event = move |event: &Event| {
         // Nobody reads any more: the run itself goes on.
         if let Some(out) = &mut events
@@ -80,6 +88,7 @@ fn go(pipeline: Pipeline, args: &Run, events: Option<Box<dyn Write + Send>>) -> 
             events = None;
         }
         progress.show(event);
+        service.hear(event);
     };
     let watch = stop::watch().map_err(|error| eprintln!("glottis: Ctrl-C will not stop cleanly: {error}")).ok();
     let running = pipeline.start(on_event).map_err(|error| match error {

@@ -11,7 +11,7 @@ fn the_version_is_that_of_the_package() {
 #[test]
 fn help_names_every_command_and_every_exit_code() {
     let help = glottis_with(&["--help"]);
-    for command in ["demo", "run", "check", "devices", "components", "schema", "sim", "completions"] {
+    for command in ["demo", "run", "check", "doctor", "devices", "components", "schema", "sim", "completions"] {
         assert!(help.stdout.contains(&format!("\n  {command} ")), "{command}: {}", help.stdout);
         let own = glottis_with(&[command, "--help"]);
         assert!(own.exits(0).stdout.starts_with(|c: char| c.is_uppercase()), "{command} says what it does");

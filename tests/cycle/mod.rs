@@ -87,6 +87,9 @@ impl Cycle {
         let rate = Rate::new(HZ).expect("a listed rate");
         let emit = |_| -> Emit { Arc::new(|_| ()) };
         let (graph, _) = plan.build(rate, false, &registry, &emit).unwrap_or_else(|p| panic!("{p:?}"));
+        let mut schedule = graph.schedule;
+        // As with every live source.
+        schedule.gauge();
         let (feed, intake) = capture_ring(rate, 50, false);
         let (signals, reader) = signals(1024, None);
         let mut sinks: Vec<Inlet> = graph.sinks.into_iter().map(|s| s.inlet).collect();
@@ -95,7 +98,7 @@ impl Cycle {
         }
         Cycle {
             device: Device { feed, sound: speech(), at: 0, calls: 0 },
-            pipeline: Pipeline { intake, schedule: graph.schedule, signals, block: Block::new(rate) },
+            pipeline: Pipeline { intake, schedule, signals, block: Block::new(rate) },
             sinks,
             reader,
         }

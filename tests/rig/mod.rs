@@ -95,6 +95,12 @@ impl Rig {
         self.done(&["replug"]);
     }
 
+    /// Gives back one of another rate.
+    pub fn replug_at(&mut self, rate: u32) {
+        self.done(&["replug", &rate.to_string()]);
+        self.rate = rate;
+    }
+
     /// Kills the sound server.
     pub fn crash(&self) {
         self.done(&["crash"]);

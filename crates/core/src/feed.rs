@@ -9,33 +9,24 @@
 //!
 //! A source that can wait (a file) has a feed that waits for room instead.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::Duration;
 
-use ringbuf::traits::{Consumer, Observer, Producer, Split};
-use ringbuf::{HeapCons, HeapProd, HeapRb};
+mod intake;
+mod stats;
+
+use ringbuf::traits::{Observer, Producer, Split};
+use ringbuf::{HeapProd, HeapRb};
+
+pub use intake::{Intake, Taken};
+pub use stats::{FeedStats, Lateness, MAX_CHANNELS, energy_since};
 
 use crate::audio::{Block, MAX_BLOCK, Rate};
 use crate::clock;
 pub use crate::convert::Channel;
 use crate::convert::to_mono;
-
-/// What a feed counts. Written by the source's thread, read by anyone.
-#[derive(Default)]
-pub struct FeedStats {
-    /// Frames the source delivered, at the feed's rate, lost ones included.
-    pub captured: AtomicU64,
-    /// Frames that found the ring full.
-    pub overrun: AtomicU64,
-    /// Frames the device itself lost, as far as the source could tell.
-    pub lost: AtomicU64,
-    /// Times the device reported an overrun of its own buffer.
-    pub xruns: AtomicU64,
-    /// The longest call of a push, in nanoseconds.
-    pub callback_max_ns: AtomicU64,
-}
 
 #[derive(Default)]
 struct Shared {
@@ -58,13 +49,18 @@ pub fn capture_ring(rate: Rate, blocks: usize, waits: bool) -> (Feed, Intake) {
         ring: input,
         block: Block::new(rate),
         filled: 0,
+        real: 0,
         at: 0,
         channel: Channel::Mix,
         door: None,
+        heard: None,
+        hole: None,
+        timed: true,
+        compares: !waits,
         waits,
         shared: shared.clone(),
     };
-    (feed, Intake { ring: output, rate, waits, shared })
+    (feed, Intake::new(output, rate, waits, shared))
 }
 
 /// A rate converter at a source's door, for a rate no edge of the graph can have.
@@ -85,12 +81,28 @@ pub trait Door: Send {
 pub struct Feed {
     ring: HeapProd<Block>,
     block: Block,
+    /// Frames of the block in progress, and how many of them were captured.
     filled: usize,
+    real: usize,
     at: u64,
     channel: Channel,
     door: Option<Box<dyn Door>>,
     waits: bool,
+    /// When the newest frame was captured.
+    heard: Option<u64>,
+    hole: Option<Hole>,
+    /// Whether the device's clock is measured, and its channels compared.
+    timed: bool,
+    compares: bool,
     shared: Arc<Shared>,
+}
+
+/// A time without a device.
+struct Hole {
+    /// When the last frame before it was captured.
+    since: u64,
+    /// Frames of silence that stand in for it so far.
+    frames: u64,
 }
 
 impl Feed {
@@ -104,9 +116,29 @@ impl Feed {
         self.channel = channel;
     }
 
-    /// Puts a rate converter between the samples pushed and the blocks. Before the first push.
+    /// Puts a rate converter between the samples pushed and the blocks. Before the first push, and
+    /// after an [interruption](Feed::interrupt).
     pub fn set_door(&mut self, door: Box<dyn Door>) {
         self.door = Some(door);
+    }
+
+    /// Counts frames from `at` on instead of 0, for a stream that continues another. Before the first
+    /// push; the schedule must begin at the same
+    /// place. Rounded down to a whole block.
+    pub fn begin_at(&mut self, at: u64) {
+        self.at = at - at % self.rate().block() as u64;
+        self.shared.stats.begin.store(self.at, Ordering::Relaxed);
+    }
+
+    /// Compares the channels also of a source that can wait, where it costs more than it is worth in a
+    /// run.
+    pub fn compare_channels(&mut self) {
+        self.compares = true;
+    }
+
+    /// Does not measure the device's clock.
+    pub fn ignore_clock(&mut self) {
+        self.timed = false;
     }
 
     /// Whether pushing waits for room.
@@ -124,6 +156,12 @@ impl Feed {
         let mut mono = [0.0_f32; MAX_BLOCK];
         let channels = channels.max(1);
         let frames = samples.len() / channels;
+        if self.hole.is_some() && frames > 0 {
+            self.silence(now.saturating_sub(self.native_ns(frames as u64)));
+            self.hole = None;
+        }
+        self.heard = Some(now);
+        self.take_note(samples, channels, now, &to_f32);
         let mut done = 0;
         while done < frames {
             let n = (frames - done).min(MAX_BLOCK);
@@ -145,18 +183,56 @@ impl Feed {
         self.push(samples, 1, now, |s| s)
     }
 
-    /// The source lost `frames` frames: the next block says so by its position.
-    pub fn gap(&mut self, frames: u64) {
+    /// The source lost `frames` frames: as much silence stands in for them, in blocks that say so as
+    /// far as they hold nothing else.
+    ///
+    /// Real-time safe. What does not fit the ring is skipped, which the next block shows by its
+    /// position.
+    pub fn gap(&mut self, mut frames: u64) {
+        self.shared.stats.captured.fetch_add(frames, Ordering::Relaxed);
         self.shared.stats.lost.fetch_add(frames, Ordering::Relaxed);
         let now = clock::now();
-        let size = self.rate().block() as u64;
-        // Whole blocks are skipped, and the pipeline fills them; the ragged ends are silence here.
-        let head = frames.min((size - self.at % size) % size);
-        let whole = (frames - head) / size * size;
-        self.collect(&[0.0; MAX_BLOCK][..head as usize], now);
-        self.shared.stats.captured.fetch_add(whole, Ordering::Relaxed);
-        self.at += whole;
-        self.collect(&[0.0; MAX_BLOCK][..(frames - head - whole) as usize], now);
+        let size = self.rate().block();
+        while frames > 0 {
+            if self.filled == 0 && self.ring.is_full() {
+                let whole = frames - frames % size as u64;
+                self.at += whole;
+                frames -= whole;
+            }
+            let n = frames.min((size - self.filled) as u64) as usize;
+            let left = self.rate().ns(frames);
+            self.put(n, now.saturating_sub(left), |out| out.fill(0.0));
+            frames -= n as u64;
+        }
+    }
+
+    /// The device is lost: from here to the next push there is a hole, as long as the clock says.
+    /// What the rate converter holds is sound from before it; the converter is removed.
+    ///
+    /// Before the first push there is no stream yet, and no hole.
+    pub fn interrupt(&mut self) {
+        let now = self.heard.unwrap_or_default();
+        self.shared.stats.lateness.restart();
+        if let Some(mut door) = self.door.take() {
+            door.flush(&mut |piece| self.collect(piece, now));
+        }
+        if self.hole.is_none() {
+            self.hole = self.heard.map(|since| Hole { since, frames: 0 });
+        }
+    }
+
+    /// Lets time pass in a hole: silence up to `until` (nanoseconds of [`clock`]), so that the stream
+    /// goes on at its pace without a device. Nothing happens while there is no hole.
+    ///
+    /// However often it is called, the silence of a hole is as long as the hole, to the frame.
+    pub fn silence(&mut self, until: u64) {
+        let rate = self.rate();
+        let Some(hole) = &mut self.hole else { return };
+        let ns = u128::from(until.saturating_sub(hole.since));
+        let due = ((ns * u128::from(rate.hz()) + 500_000_000) / 1_000_000_000) as u64;
+        let missing = due.saturating_sub(hole.frames);
+        hole.frames += missing;
+        self.gap(missing);
     }
 
     /// Counts an overrun of the device's own buffer.
@@ -169,10 +245,28 @@ impl Feed {
         self.shared.stats.clone()
     }
 
+    /// What the device gives, before anything is made of it: how late it is, and which of its channels
+    /// carry sound.
+    fn take_note<S: Copy>(&mut self, samples: &[S], channels: usize, now: u64, to_f32: impl Fn(S) -> f32) {
+        if self.timed && !self.waits {
+            self.shared.stats.lateness.note(now, (samples.len() / channels) as u64, self.native_hz());
+        }
+        if self.compares {
+            self.shared.stats.note_channels(samples, channels, to_f32);
+        }
+    }
+
+    /// How long `frames` frames of the device last.
+    fn native_ns(&self, frames: u64) -> u64 {
+        (u128::from(frames) * 1_000_000_000 / u128::from(self.native_hz())) as u64
+    }
+
+    fn native_hz(&self) -> u32 {
+        self.door.as_ref().map_or(self.rate().hz(), |door| door.input_hz()).max(1)
+    }
+
     fn push_converted(&mut self, mono: &[f32], now: u64, behind: u64) {
-        let input_hz = self.door.as_ref().map_or(self.rate().hz(), |door| door.input_hz()).max(1);
-        let late = behind.saturating_mul(1_000_000_000) / u64::from(input_hz);
-        let now = now.saturating_sub(late);
+        let now = now.saturating_sub(self.native_ns(behind));
         match self.door.take() {
             None => self.collect(mono, now),
             Some(mut door) => {
@@ -187,31 +281,39 @@ impl Feed {
     fn collect(&mut self, mut samples: &[f32], now: u64) {
         self.shared.stats.captured.fetch_add(samples.len() as u64, Ordering::Relaxed);
         while !samples.is_empty() {
-            if self.filled == 0 {
-                self.block.at = self.at as i64;
-                self.block.captured = now.saturating_sub(self.rate().ns(samples.len() as u64));
-            }
-            let n = samples.len().min(self.rate().block() - self.filled);
-            let (taken, rest) = samples.split_at(n);
-            let filled = self.filled;
-            self.block.samples_mut()[filled..filled + n].copy_from_slice(taken);
-            self.filled += n;
-            self.at += n as u64;
+            let first = now.saturating_sub(self.rate().ns(samples.len() as u64));
+            let (taken, rest) = samples.split_at(samples.len().min(self.rate().block() - self.filled));
+            self.real += taken.len();
+            self.put(taken.len(), first, |out| out.copy_from_slice(taken));
             samples = rest;
-            if self.filled == self.rate().block() {
-                self.filled = 0;
-                self.send();
-            }
+        }
+    }
+
+    /// Puts `n` frames, which fit the block in progress and the first of which is from `first`.
+    fn put(&mut self, n: usize, first: u64, write: impl FnOnce(&mut [f32])) {
+        if self.filled == 0 {
+            self.block.at = self.at as i64;
+            self.block.captured = first;
+        }
+        let filled = self.filled;
+        write(&mut self.block.samples_mut()[filled..filled + n]);
+        self.filled += n;
+        self.at += n as u64;
+        if self.filled == self.rate().block() {
+            self.send();
         }
     }
 
     fn send(&mut self) {
+        self.filled = 0;
+        let real = std::mem::take(&mut self.real);
+        self.block.filled = real == 0;
         if self.waits {
             self.wait_for_room();
         }
         if self.ring.try_push(self.block).is_err() {
-            let frames = self.rate().block() as u64;
-            self.shared.stats.overrun.fetch_add(frames, Ordering::Relaxed);
+            // Silence that stands in for lost frames is counted as lost already.
+            self.shared.stats.overrun.fetch_add(real as u64, Ordering::Relaxed);
         } else if self.waits && self.ring.occupied_len() * 2 >= self.ring.capacity().get() {
             // Once for half a ring, not once for each block: waking costs more than a block does.
             wake(&self.shared.pipeline_thread);
@@ -244,7 +346,6 @@ impl Feed {
             let filled = self.filled;
             self.block.samples_mut()[filled..].fill(0.0);
             self.block.valid = filled as u16;
-            self.filled = 0;
             self.send();
         }
     }
@@ -268,83 +369,6 @@ impl Drop for End {
 impl Drop for Feed {
     fn drop(&mut self) {
         self.finish();
-    }
-}
-
-/// The pipeline thread's end of the capture ring.
-pub struct Intake {
-    ring: HeapCons<Block>,
-    rate: Rate,
-    waits: bool,
-    shared: Arc<Shared>,
-}
-
-/// What an [`Intake`] finds.
-pub enum Taken {
-    /// A block, copied out of the ring.
-    Block,
-    /// Nothing yet.
-    Empty,
-    /// The source has ended and the ring is empty.
-    Ended,
-}
-
-impl Intake {
-    /// Takes the next block into `block`. Real-time safe.
-    pub fn take(&mut self, block: &mut Block) -> Taken {
-        // Read before the ring: a block pushed before the end must not be missed.
-        let ended = self.shared.ended.load(Ordering::Acquire);
-        if let Some(next) = self.ring.try_peek() {
-            block.copy_from(next);
-            self.ring.skip(1);
-            if self.waits && self.ring.occupied_len() * 2 <= self.ring.capacity().get() {
-                wake(&self.shared.source_thread);
-            }
-            return Taken::Block;
-        }
-        if ended { Taken::Ended } else { Taken::Empty }
-    }
-
-    /// The rate of the blocks.
-    pub fn rate(&self) -> Rate {
-        self.rate
-    }
-
-    /// Blocks queued now.
-    pub fn queued(&self) -> usize {
-        self.ring.occupied_len()
-    }
-
-    /// Frames the source delivered so far, lost ones included: once it has ended, the length of the
-    /// stream.
-    pub fn total(&self) -> u64 {
-        self.shared.stats.captured.load(Ordering::Acquire)
-    }
-
-    /// What the feed counts.
-    pub fn stats(&self) -> Arc<FeedStats> {
-        self.shared.stats.clone()
-    }
-
-    /// Waits until the ring is half full or the source has ended, for `at_most`: a source that can
-    /// wait wakes this thread for half a ring at a time. Blocks: only between cycles.
-    pub fn wait(&self, at_most: Duration) {
-        self.shared.pipeline_thread.get_or_init(std::thread::current);
-        if self.ring.is_empty() && !self.shared.ended.load(Ordering::Acquire) {
-            std::thread::park_timeout(at_most);
-        }
-    }
-
-    /// Whether the source waits for room rather than drop.
-    pub fn waits(&self) -> bool {
-        self.waits
-    }
-}
-
-impl Drop for Intake {
-    fn drop(&mut self) {
-        self.shared.gone.store(true, Ordering::Release);
-        wake(&self.shared.source_thread);
     }
 }
 

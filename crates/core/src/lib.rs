@@ -15,12 +15,13 @@
 //! | [`registry`] | the list of components a configuration can name |
 //! | [`ledger`], [`stats`], [`histogram`] | where every captured frame went, and how late |
 //! | [`event`] | what the outside is told |
-//! | [`convert`], [`clock`] | sample conversion and the monotonic clock |
+//! | [`convert`], [`clock`], [`drift`] | sample conversion, the monotonic clock, and how a device differs from it |
 
 pub mod audio;
 pub mod clock;
 pub mod convert;
 pub mod detector;
+pub mod drift;
 pub mod encoder;
 pub mod event;
 pub mod fault;

@@ -52,12 +52,60 @@ pub trait Capture: Send {
     /// The source failed and delivers nothing more.
     fn poll(&mut self) -> Result<(), SourceError>;
 
+    /// What happened since the last call; asked until there is nothing more.
+    fn event(&mut self) -> Option<SourceEvent> {
+        None
+    }
+
+    /// Whether the source is still opening when [`Source::start`] returns, and [`Capture::event`]
+    /// tells when it is open.
+    fn opens_later(&self) -> bool {
+        false
+    }
+
     /// Stops (or lets go on) reading. Returns false if the source cannot: the pipeline then gates
     /// what comes.
     fn pause(&mut self, on: bool) -> bool {
         let _ = on;
         false
     }
+}
+
+/// Something a source that goes on has to say. The engine adds the time and the source's type.
+#[derive(Clone, PartialEq, Debug)]
+pub enum SourceEvent {
+    /// Another state: `open`, `lost` or `searching`.
+    State {
+        /// Its name.
+        state: &'static str,
+        /// The device that is open, as the user would call it.
+        device: Option<String>,
+    },
+    /// Something went wrong, and the source goes on, or looks for a way to.
+    Error {
+        /// What.
+        error: SourceError,
+        /// Whether it tries again.
+        retryable: bool,
+    },
+    /// Another attempt to open the device is scheduled.
+    Retry {
+        /// Number of the attempt, from 1.
+        attempt: u32,
+        /// Milliseconds until it is made.
+        in_ms: u64,
+        /// The code of what went wrong.
+        why: &'static str,
+    },
+    /// Something to know that is no failure.
+    Notice {
+        /// A stable code.
+        code: &'static str,
+        /// What it is.
+        text: String,
+        /// What to do about it.
+        advice: String,
+    },
 }
 
 /// Why a source delivers nothing (more).
@@ -69,12 +117,20 @@ pub struct SourceError {
     pub message: String,
     /// What to do about it.
     pub advice: String,
+    /// Whether [`Source::start`] is worth a try all the same: a live source then looks for its device
+    /// itself, and sinks wait until it has one.
+    pub retryable: bool,
 }
 
 impl SourceError {
     /// An error with a stable `code`.
     pub fn new(code: &'static str, message: impl Into<String>, advice: impl Into<String>) -> SourceError {
-        SourceError { code, message: message.into(), advice: advice.into() }
+        SourceError { code, message: message.into(), advice: advice.into(), retryable: false }
+    }
+
+    /// The same, worth another try.
+    pub fn worth_a_retry(self) -> SourceError {
+        SourceError { retryable: true, ..self }
     }
 }
 

@@ -18,9 +18,11 @@ use ringbuf::HeapProd;
 
 use crate::command::{BadCommand, Command};
 use crate::event::{ErrorFacts, Event, EventKind, ReadySink, ReadySource};
+use crate::realtime;
 use crate::report::{self, NodeReport, Report, SinkReport, SourceReport};
 use crate::runner::{Ended, Order, Runner, Shared};
 use crate::supervisor::{Outcome, Supervisor};
+use crate::watch::Watch;
 
 mod orders;
 mod telling;
@@ -42,6 +44,8 @@ pub(crate) enum Inbox {
     SinkGaveUp(usize),
     SinkDone(usize, Outcome),
     PipelineDone(Option<Ended>),
+    /// The pipeline thread runs at common priority, and why.
+    RealtimeRefused(String),
     Command(Command),
     BadCommand(BadCommand),
     Stop,
@@ -107,6 +111,8 @@ pub(crate) struct Control {
     /// The same, not told yet.
     broken: Option<SourceError>,
     source_done: bool,
+    /// The source may never open: the sinks wait, so that nothing is begun for nothing.
+    held: bool,
     capture: Option<Box<dyn Capture>>,
     feed: Option<Feed>,
     feed_stats: Arc<FeedStats>,
@@ -129,6 +135,7 @@ pub(crate) struct Control {
     stop_at: Option<Instant>,
     drain_until: Option<Instant>,
     gaps: u64,
+    watch: Watch,
     seen_overrun: u64,
     pending: orders::Pending,
 }
@@ -165,6 +172,7 @@ impl Control {
             source_error: parts.format.err(),
             broken: None,
             source_done: false,
+            held: false,
             capture: None,
             feed_stats: live.feed.stats(),
             feed: Some(live.feed),
@@ -187,6 +195,7 @@ impl Control {
             stop_at: None,
             drain_until: None,
             gaps: 0,
+            watch: Watch::new(parts.known.rate),
             seen_overrun: 0,
             pending: orders::Pending::default(),
         }
@@ -196,12 +205,14 @@ impl Control {
     pub fn run(mut self) -> Report {
         self.tell_ready();
         match self.source_error.take() {
+            Some(error) if error.retryable && self.source.live() => {
+                self.held = true;
+                let facts = ErrorFacts::of_living_source(&self.source_type, &error, true);
+                self.tell(EventKind::Error(Box::new(facts)));
+                self.source_state("opening");
+            }
             Some(error) => {
-                // Nothing will come: no sink connects, and no recording of an earlier run is replaced.
-                for sink in &mut self.sinks {
-                    sink.waiting = None;
-                    sink.outcome = Some(Outcome::Done);
-                }
+                self.held = true;
                 self.source_failed(error);
             }
             None => self.source_state("opening"),
@@ -250,6 +261,9 @@ impl Control {
     /// Starts the sinks' tasks: all at once, or one after the other where the run is to be the same
     /// each time.
     fn start_sinks(&mut self) {
+        if self.held {
+            return;
+        }
         let Some(runtime) = &self.runtime else { return };
         for sink in &mut self.sinks {
             if let Some(supervisor) = sink.waiting.take() {
@@ -272,8 +286,10 @@ impl Control {
         self.start_runner();
         match self.source.start(feed) {
             Ok(capture) => {
+                if !capture.opens_later() {
+                    self.source_state("open");
+                }
                 self.capture = Some(capture);
-                self.source_state("open");
             }
             Err(error) => self.source_failed(error),
         }
@@ -282,7 +298,12 @@ impl Control {
     fn start_runner(&mut self) {
         let Some(runner) = self.runner.take() else { return };
         let inbox = self.inbox.clone();
+        // A thread that never sleeps, as with a source that can wait, must not stand before all others.
+        let urgent = self.source.live();
         let body = move || {
+            if urgent && let Err(why) = realtime::ask() {
+                let _ = inbox.send(Inbox::RealtimeRefused(why));
+            }
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runner.run()));
             let _ = inbox.send(Inbox::PipelineDone(ended.ok()));
         };
@@ -299,6 +320,9 @@ impl Control {
     /// Finds out whether the source broke. Of one that can wait this is told when all it delivered has
     /// been processed, so that it has the same place among the events in every run.
     fn look_at_source(&mut self) {
+        while let Some(event) = self.capture.as_mut().and_then(|capture| capture.event()) {
+            self.source_event(event);
+        }
         let Some(Err(error)) = self.capture.as_mut().map(|capture| capture.poll()) else { return };
         if self.known.waits && self.ended.is_none() {
             self.broken = Some(error);
@@ -320,8 +344,8 @@ impl Control {
         match message {
             Inbox::Sink(index, event) => self.sink_event(index, event),
             Inbox::Retry { sink, attempt, in_ms, why } => {
-                let sink = self.sinks[sink].name.clone();
-                self.tell(EventKind::Retry { sink, attempt, in_ms, why });
+                let sink = Some(self.sinks[sink].name.clone());
+                self.tell(EventKind::Retry { source: None, sink, attempt, in_ms, why });
             }
             Inbox::SinkOpened(index) => self.sinks[index].ready = true,
             Inbox::SinkGaveUp(index) => {
@@ -347,6 +371,10 @@ impl Control {
                 }
                 self.phase = if self.phase == Phase::Halting { Phase::Halting } else { Phase::Draining };
                 self.drain_until.get_or_insert(Instant::now() + DRAIN);
+            }
+            Inbox::RealtimeRefused(why) => {
+                let text = format!("the pipeline thread runs without real-time priority: {why}");
+                self.tell(EventKind::notice(&self.source_type, realtime::REFUSED, text, realtime::ADVICE));
             }
             Inbox::Command(command) => self.obey(command),
             Inbox::BadCommand(bad) => {
@@ -384,6 +412,14 @@ impl Control {
     }
 
     fn end_source(&mut self) {
+        if std::mem::take(&mut self.held) {
+            // Nothing came and nothing will: no sink connects, and no recording of an earlier run is
+            // replaced.
+            for sink in &mut self.sinks {
+                sink.waiting = None;
+                sink.outcome = Some(Outcome::Done);
+            }
+        }
         // Without a start the feed ends here and the pipeline closes every queue.
         self.feed = None;
         self.start_runner();
@@ -450,7 +486,10 @@ impl Control {
             t: self.started.elapsed().as_secs_f64(),
             exit: None,
             balanced: sinks.iter().all(|s| s.ledger.balanced),
-            source: SourceReport::read(&self.source_type, rate, &self.feed_stats, self.gaps, stopped),
+            source: SourceReport {
+                drift_ppm: self.watch.ppm().map(|ppm| (ppm * 10.0).round() / 10.0),
+                ..SourceReport::read(&self.source_type, rate, &self.feed_stats, self.gaps, stopped)
+            },
             sinks,
             nodes: self.nodes.iter().map(|n| NodeReport::read(&n.info.name, &n.stats)).collect(),
             events_lost: self.signals.lost(),

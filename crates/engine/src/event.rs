@@ -50,6 +50,9 @@ pub enum EventKind {
         sink: Option<String>,
         /// The state.
         state: &'static str,
+        /// The device that is open, if it is a source with several to choose from.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        device: Option<String>,
     },
     /// Voice began.
     SpeechStart {
@@ -133,10 +136,14 @@ pub enum EventKind {
         #[serde(flatten)]
         session: SessionFacts,
     },
-    /// An attempt to connect was scheduled.
+    /// An attempt to connect, or to open a device, was scheduled.
     Retry {
-        /// The sink's name.
-        sink: String,
+        /// The source's type, if it is the source.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        source: Option<String>,
+        /// The sink's name, if it is a sink.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sink: Option<String>,
         /// Number of the attempt, from 1.
         attempt: u32,
         /// Milliseconds until it is made.
@@ -164,12 +171,22 @@ pub enum EventKind {
         /// Seconds since the start of the run.
         received: f64,
     },
-    /// A message for people.
+    /// A message for people: something to know that is no failure.
     Notice {
-        /// The sink's name.
-        sink: String,
+        /// The source's type, if it is about the source.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        source: Option<String>,
+        /// The sink's name, if it is about a sink.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sink: Option<String>,
+        /// A stable code, if there is one: `ZEROS`, `CLIPPING` … of the signal, `RealtimeRefused`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        code: Option<&'static str>,
         /// The message.
         text: String,
+        /// What to do about it.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        advice: String,
     },
     /// Playback on the service's side.
     Playback {
@@ -335,6 +352,7 @@ impl ErrorFacts {
         }
     }
 
+    /// An error that ends the source.
     pub(crate) fn of_source(source: &str, error: &glottis_core::SourceError) -> ErrorFacts {
         ErrorFacts {
             source: Some(source.to_owned()),
@@ -345,6 +363,11 @@ impl ErrorFacts {
             fatal: true,
             ..ErrorFacts::default()
         }
+    }
+
+    /// An error of a source that goes on.
+    pub(crate) fn of_living_source(source: &str, error: &glottis_core::SourceError, retryable: bool) -> ErrorFacts {
+        ErrorFacts { retryable, fatal: false, ..ErrorFacts::of_source(source, error) }
     }
 
     pub(crate) fn bad_command(command: Option<String>, sink: Option<String>, message: String) -> ErrorFacts {
@@ -360,6 +383,17 @@ impl ErrorFacts {
 }
 
 impl EventKind {
+    /// A notice about the source.
+    pub(crate) fn notice(source: &str, code: &'static str, text: impl Into<String>, advice: &str) -> EventKind {
+        EventKind::Notice {
+            source: Some(source.to_owned()),
+            sink: None,
+            code: Some(code),
+            text: text.into(),
+            advice: advice.to_owned(),
+        }
+    }
+
     pub(crate) fn playback(sink: String, playback: Playback) -> EventKind {
         EventKind::Playback {
             sink,

@@ -14,18 +14,24 @@
 //! | `control` | the control thread |
 //! | `supervisor` | one sink's task: run, back off, run again, give up |
 //! | [`event`], [`command`], [`report`] | what goes out and what comes in |
+//! | [`watch`], [`mod@doctor`] | what is wrong with the sound, while it runs and before |
+//! | `realtime` | priority for the pipeline thread |
 //! | [`mod@schema`] | the JSON Schema of the configuration |
 
 pub mod command;
 mod control;
+pub mod doctor;
 pub mod event;
 pub mod pipeline;
+mod realtime;
 pub mod report;
 mod runner;
 pub mod schema;
 mod supervisor;
+pub mod watch;
 
 pub use command::{BadCommand, Command};
+pub use doctor::{Diagnosis, doctor};
 pub use event::{Event, EventKind};
 pub use pipeline::{Commander, Pipeline, Running, StartError};
 pub use report::Report;

@@ -161,7 +161,11 @@ fn launch(
         let (signals, signal_reader) = signals(SIGNALS, reader);
         let (orders, order_reader) = HeapRb::new(256).split();
         let shared = Arc::new(Shared::default());
-        let runner = Runner { intake, schedule: graph.schedule, signals, orders: order_reader, shared: shared.clone() };
+        let mut schedule = graph.schedule;
+        if parts.source.live() {
+            schedule.gauge();
+        }
+        let runner = Runner { intake, schedule, signals, orders: order_reader, shared: shared.clone() };
         let live = Live { feed, runner, signals: signal_reader, orders, shared, interrupted, runtime };
         Control::new(parts, graph.nodes, graph.sinks, live, on_event).run()
     })

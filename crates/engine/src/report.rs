@@ -56,6 +56,10 @@ pub struct SourceReport {
     pub gaps: u64,
     /// Overruns the device reported.
     pub xruns: u64,
+    /// By how many millionths the device's clock is fast (or slow, if negative) against the system's;
+    /// absent while that is not known, and for a source that is no device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift_ppm: Option<f64>,
 }
 
 /// A node's cost.
@@ -174,6 +178,7 @@ impl SourceReport {
             dropped,
             gaps,
             xruns: stats.xruns.load(Relaxed),
+            drift_ppm: None,
         }
     }
 }

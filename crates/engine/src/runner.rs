@@ -29,7 +29,13 @@ pub(crate) enum Action {
     Pause(bool),
     Commit,
     Cancel,
-    Set { node: u16, param: &'static str, value: f64 },
+    /// The device is lost.
+    Lose,
+    Set {
+        node: u16,
+        param: &'static str,
+        value: f64,
+    },
 }
 
 /// What the control thread and the pipeline thread share.
@@ -80,16 +86,9 @@ impl Runner {
                     let taken = clock::now();
                     due = taken + NEXT_LOOK;
                     processed = (block.at + i64::from(block.valid)).max(0) as u64;
-                    if let Err(fault) = self.schedule.run(&block, taken, &mut self.signals) {
+                    if let Err(fault) = self.cycle(&block, taken) {
                         self.schedule.halt(&mut self.signals);
                         return Ended { result: Err(fault), processed };
-                    }
-                    if self.intake.waits() {
-                        self.schedule.wake_half();
-                    } else {
-                        let took = clock::now().saturating_sub(taken);
-                        self.schedule.wake();
-                        self.shared.cycle_max_ns.fetch_max(took, Ordering::Relaxed);
                     }
                 }
                 Taken::Ended => {
@@ -99,6 +98,30 @@ impl Runner {
                 }
                 Taken::Empty => self.wait(due),
             }
+        }
+    }
+
+    /// Runs a block, and what was lost before it: a long hole in several cycles, each as short as any,
+    /// and between them the sinks get time to take what they were given.
+    fn cycle(&mut self, block: &Block, mut taken: u64) -> Result<(), Fault> {
+        loop {
+            let filled = self.schedule.fill(block.at, block.captured, taken, &mut self.signals)?;
+            if filled {
+                self.schedule.run(block, taken, &mut self.signals)?;
+            }
+            if self.intake.waits() {
+                self.schedule.wake_half();
+            } else {
+                let took = clock::now().saturating_sub(taken);
+                self.schedule.wake();
+                self.shared.cycle_max_ns.fetch_max(took, Ordering::Relaxed);
+            }
+            if filled || self.shared.halt.load(Ordering::Acquire) {
+                return Ok(());
+            }
+            self.obey();
+            std::thread::park_timeout(LOOK);
+            taken = clock::now();
         }
     }
 
@@ -148,6 +171,7 @@ fn tell(outlet: &mut Outlet, action: &Action, signals: &mut Signals) -> bool {
         Action::Pause(on) => outlet.pause(on),
         Action::Commit => outlet.commit(signals),
         Action::Cancel => return outlet.cancel(signals),
+        Action::Lose => outlet.lose(signals),
         Action::Set { .. } => return false,
     }
     true

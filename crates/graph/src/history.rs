@@ -25,6 +25,11 @@ impl History {
         }
     }
 
+    /// Continues a stream whose next frame is `at`. Before the first frame.
+    pub fn begin_at(&mut self, at: i64) {
+        (self.start, self.end) = (at, at);
+    }
+
     /// One past the newest frame.
     pub fn end(&self) -> i64 {
         self.end

@@ -10,10 +10,12 @@
 //! | [`outlet`] | a leaf: segmenter → chunker → encoder → a sink's queue |
 //! | [`segmenter`] | from where to where |
 //! | [`chunker`] | in which pieces |
+//! | [`gauge`] | what the sound is like, measured as it passes |
 //! | [`signal`] | what the pipeline thread tells |
 
 pub mod chunker;
 pub mod config;
+pub mod gauge;
 mod history;
 pub mod outlet;
 pub mod plan;
@@ -24,6 +26,7 @@ pub mod turn;
 
 pub use chunker::Pieces;
 pub use config::Config;
+pub use gauge::{Gauge, Second};
 pub use outlet::{Outlet, OutletParts};
 pub use plan::{Graph, Plan};
 pub use schedule::{Schedule, Step, StepStats};

@@ -16,7 +16,7 @@ use crate::turn::Turn;
 pub struct Outlet {
     segmenter: Segmenter,
     chunker: Chunker,
-    /// Frames that have reached this outlet.
+    /// One past the last frame that has reached this outlet.
     captured: i64,
     auto: bool,
     muted: bool,
@@ -62,9 +62,15 @@ impl Outlet {
         }
     }
 
-    /// Frames that have reached this outlet.
+    /// One past the last frame that has reached this outlet.
     pub fn captured(&self) -> i64 {
         self.captured
+    }
+
+    /// Continues a stream whose next frame is `at`. Before the first block.
+    pub(crate) fn begin_at(&mut self, at: i64) {
+        self.captured = at;
+        self.segmenter.begin_at(at);
     }
 
     /// Takes a block of the edge, up to position `limit`: what lies beyond is padding.
@@ -180,6 +186,15 @@ impl Outlet {
     pub fn interrupt(&mut self, signals: &mut Signals) {
         let Outlet { segmenter, chunker, .. } = self;
         segmenter.abort(Reason::Interrupt, &mut Work { chunker, signals });
+    }
+
+    /// The device is lost: a turn in progress is given up, since half a sentence is not what was said.
+    /// A segment that is not a turn goes on, with silence.
+    pub fn lose(&mut self, signals: &mut Signals) {
+        let Outlet { segmenter, chunker, .. } = self;
+        if segmenter.mode() != TurnMode::Always {
+            segmenter.abort(Reason::Gap, &mut Work { chunker, signals });
+        }
     }
 
     /// The stream has ended: what is open ends and is queued, and the queue is closed.

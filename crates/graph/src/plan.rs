@@ -162,6 +162,23 @@ impl Plan {
         }
     }
 
+    /// Only the source of `config`, with its type, whatever else is in it.
+    ///
+    /// # Errors
+    /// All that is wrong with its section.
+    pub fn source(
+        config: &Config,
+        registry: &Registry,
+        context: &Context,
+    ) -> Result<(String, Box<dyn Source>), Problems> {
+        let mut reader = Reader { config, registry, context, problems: Vec::new() };
+        let source = reader.only_source();
+        match source {
+            Some(source) if reader.problems.is_empty() => Ok(source),
+            _ => Err(config.problems(reader.problems)),
+        }
+    }
+
     /// The names and types of the sinks.
     pub fn sinks(&self) -> impl Iterator<Item = (&str, &str)> {
         self.sinks.iter().map(|s| (s.name.as_str(), s.kind.as_str()))

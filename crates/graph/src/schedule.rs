@@ -5,8 +5,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use glottis_core::{Block, Fault, MarkKind, Node, Rate, clock};
+use glottis_core::{Block, Fault, Mark, MarkKind, Node, Rate, clock};
 
+use crate::gauge::Gauge;
 use crate::outlet::Outlet;
 use crate::signal::{Failed, Signal, Signals};
 
@@ -15,6 +16,10 @@ const HUSH_MS: u64 = 300;
 
 /// Blocks over which a level is measured.
 const LEVEL_BLOCKS: u32 = 10;
+
+/// Blocks of silence that go through in one cycle: at the cost of a block, about as long as a cycle may
+/// take, and sixteen times faster than time passes.
+const HOLE_BLOCKS: usize = 16;
 
 /// A node of the tree, and what it costs. Its times have one writer; anyone may read.
 pub struct Step {
@@ -149,6 +154,12 @@ impl Meter {
     }
 }
 
+/// A block that nobody else has marked yet has room for it.
+fn mark_gap(silence: &mut Block, frames: i64) {
+    let frames = u32::try_from(frames).unwrap_or(u32::MAX);
+    let _ = silence.mark(Mark { at: silence.at, kind: MarkKind::Gap { frames } });
+}
+
 /// The graph, in the order it runs. Edge 0 is the source's; node `i` writes edge `i + 1`.
 pub struct Schedule {
     edges: Box<[Block]>,
@@ -156,7 +167,10 @@ pub struct Schedule {
     outlets: Box<[(usize, Outlet)]>,
     rates: Box<[Rate]>,
     meter: Meter,
+    gauge: Option<Gauge>,
     next: i64,
+    /// Where the hole that silence is standing in for began.
+    hole: Option<i64>,
 }
 
 impl Schedule {
@@ -170,12 +184,29 @@ impl Schedule {
             outlets: outlets.into(),
             rates,
             meter: Meter::default(),
+            gauge: None,
             next: 0,
+            hole: None,
+        }
+    }
+
+    /// From now on tells each second what the source sounds like. Before the first block.
+    pub fn gauge(&mut self) {
+        self.gauge = Some(Gauge::new(self.rates[0]));
+    }
+
+    /// Continues a stream whose next frame is `at`, a whole number of blocks, instead of beginning one
+    /// at 0. Before the first block.
+    pub fn begin_at(&mut self, at: i64) {
+        self.next = at;
+        for (edge, outlet) in &mut self.outlets {
+            outlet.begin_at(self.rates[0].convert(at, self.rates[*edge]));
         }
     }
 
     /// Runs one block of the source through the tree. What the source lost before it, as its
-    /// position shows, goes through first as silence, so that time stays contiguous.
+    /// position shows, goes through first as silence, so that time stays contiguous; however long
+    /// that is, unless [`Schedule::fill`] did it before.
     ///
     /// `taken` is when the pipeline took the block, in [`clock`] nanoseconds. Real-time safe, unless
     /// the schedule was built for a source that can wait: then it waits for room in full queues.
@@ -183,41 +214,60 @@ impl Schedule {
     /// # Errors
     /// A node that changes the rate failed, so that nothing can stand in for it.
     pub fn run(&mut self, block: &Block, taken: u64, signals: &mut Signals) -> Result<(), Fault> {
-        self.fill_hole(block.at, block.captured, taken, signals)?;
+        while !self.fill(block.at, block.captured, taken, signals)? {}
         let whole = usize::from(block.valid) >= block.samples().len();
         let total = if whole { i64::MAX } else { block.at + i64::from(block.valid) };
-        self.run_one(block, total, taken, signals)
+        if !block.filled {
+            self.end_hole(signals);
+            return self.run_one(block, total, taken, signals);
+        }
+        self.hole.get_or_insert(block.at);
+        let mut silence = *block;
+        mark_gap(&mut silence, i64::from(block.valid));
+        self.run_one(&silence, total, taken, signals)
     }
 
-    /// Silence for the frames missing before `at`, captured at `captured`.
-    fn fill_hole(&mut self, at: i64, captured: u64, taken: u64, signals: &mut Signals) -> Result<(), Fault> {
-        let missing = at - self.next;
-        if missing <= 0 {
-            return Ok(());
-        }
+    /// Silence for frames missing before `at`, captured at `captured`: as much as fits one cycle.
+    /// Returns whether that was all. Otherwise as [`Schedule::run`].
+    ///
+    /// # Errors
+    /// As for [`Schedule::run`].
+    pub fn fill(&mut self, at: i64, captured: u64, taken: u64, signals: &mut Signals) -> Result<bool, Fault> {
         let size = self.rates[0].block() as i64;
-        signals.put(Signal::Gap { at: self.next, frames: missing as u64 });
-        let mut silence = Block::new(self.rates[0]);
-        silence.filled = true;
-        // One mark carries the whole hole; a block has room for it.
-        let _ = silence.mark(glottis_core::Mark {
-            at: self.next,
-            kind: MarkKind::Gap { frames: u32::try_from(missing).unwrap_or(u32::MAX) },
-        });
-        while self.next < at {
+        for _ in 0..HOLE_BLOCKS {
+            let missing = at - self.next;
+            if missing <= 0 {
+                return Ok(true);
+            }
+            let mut silence = Block::new(self.rates[0]);
+            silence.filled = true;
             silence.at = self.next;
-            silence.captured = captured.saturating_sub(self.rates[0].ns((at - self.next) as u64));
-            let total = if self.next + size <= at { i64::MAX } else { at };
+            silence.captured = captured.saturating_sub(self.rates[0].ns(missing as u64));
+            if self.hole.is_none() {
+                self.hole = Some(self.next);
+                // One mark carries the whole hole.
+                mark_gap(&mut silence, missing);
+            }
+            let total = if missing >= size { i64::MAX } else { at };
             self.run_one(&silence, total, taken, signals)?;
-            silence.clear_marks();
         }
-        Ok(())
+        Ok(at <= self.next)
+    }
+
+    /// Tells of the hole that ends here.
+    fn end_hole(&mut self, signals: &mut Signals) {
+        if let Some(at) = self.hole.take() {
+            signals.put(Signal::Gap { at, frames: (self.next - at).max(0) as u64 });
+        }
     }
 
     fn run_one(&mut self, block: &Block, total: i64, taken: u64, signals: &mut Signals) -> Result<(), Fault> {
         self.next = block.end();
         self.edges[0] = *block;
         self.meter.measure(block, signals);
+        if let Some(second) = self.gauge.as_mut().and_then(|gauge| gauge.take(block)) {
+            signals.put(Signal::Second(second));
+        }
         for (i, step) in self.steps.iter_mut().enumerate() {
             let (before, after) = self.edges.split_at_mut(i + 1);
             let (input, output) = (&before[step.input], &mut after[0]);
@@ -247,7 +297,11 @@ impl Schedule {
     fn drain(&mut self, total: i64, signals: &mut Signals) -> Result<(), Fault> {
         let taken = clock::now();
         // The last block may have found the capture ring full.
-        self.fill_hole(total, taken, taken, signals)?;
+        while !self.fill(total, taken, taken, signals)? {}
+        // The last block of silence may reach beyond the stream.
+        let next = std::mem::replace(&mut self.next, total);
+        self.end_hole(signals);
+        self.next = next;
         let mut silence = Block::new(self.rates[0]);
         // A second of delay is more than any node has: a node that claims more ends here.
         for _ in 0..100 {

@@ -74,6 +74,13 @@ impl Segmenter {
         }
     }
 
+    /// Continues a stream whose next frame is `at`. Before the first frame.
+    pub(crate) fn begin_at(&mut self, at: i64) {
+        self.history.begin_at(at);
+        self.decided = at;
+        (self.voice_start, self.voice_end) = (at, at);
+    }
+
     /// Decides the mode of a segmenter that was built with [`TurnMode::Auto`].
     pub fn set_mode(&mut self, mode: TurnMode) {
         self.turn.mode = mode;

@@ -10,6 +10,8 @@ use glottis_core::{FaultCode, Reason};
 use ringbuf::traits::{Consumer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
+use crate::gauge::Second;
+
 /// Something that happened on the pipeline thread. Positions are frames at the source's rate.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Signal {
@@ -72,6 +74,8 @@ pub enum Signal {
         /// Largest magnitude, full scale = 1.
         peak: f32,
     },
+    /// What the last second of the source was like.
+    Second(Second),
     /// A component failed.
     Fault {
         /// Index of the node, or of the sink whose encoder it is.

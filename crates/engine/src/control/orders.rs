@@ -141,6 +141,17 @@ impl Control {
         }
     }
 
+    /// The turns in progress end where the device was lost. Nobody asked, so nobody is answered.
+    pub(super) fn lose_turns(&mut self) {
+        let order = Order { id: 0, sink: None, action: Action::Lose };
+        if self.ended.is_none()
+            && self.orders.try_push(order).is_ok()
+            && let Some(thread) = &self.runner_thread
+        {
+            thread.thread().unpark();
+        }
+    }
+
     fn ask_sinks(&mut self, name: &'static str, sink: Option<usize>, action: SinkAction) {
         let all: Vec<usize> = sink.map_or_else(|| (0..self.sinks.len()).collect(), |index| vec![index]);
         let id = self.open(name, sink, all.len(), None);

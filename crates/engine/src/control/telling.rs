@@ -2,8 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use glottis_core::SinkEvent;
-use glottis_graph::{Failed, Signal};
+use glottis_core::source::SourceEvent;
+use glottis_core::{SinkEvent, clock};
+use glottis_graph::{Failed, Second, Signal};
 
 use super::Control;
 use crate::event::{ErrorFacts, Event, EventKind, dbfs};
@@ -17,13 +18,45 @@ impl Control {
     }
 
     pub(super) fn source_state(&mut self, state: &'static str) {
+        self.device_state(state, None);
+    }
+
+    fn device_state(&mut self, state: &'static str, device: Option<String>) {
         let source = Some(self.source_type.clone());
-        self.tell(EventKind::State { source, sink: None, state });
+        self.tell(EventKind::State { source, sink: None, state, device });
+    }
+
+    /// What a source says while it goes on.
+    pub(super) fn source_event(&mut self, event: SourceEvent) {
+        let source = Some(self.source_type.clone());
+        match event {
+            SourceEvent::State { state, device } => {
+                match state {
+                    "open" => self.held = false,
+                    "lost" => {
+                        self.watch.forget();
+                        self.lose_turns();
+                    }
+                    _ => {}
+                }
+                self.device_state(state, device);
+            }
+            SourceEvent::Error { error, retryable } => {
+                let facts = ErrorFacts::of_living_source(&self.source_type, &error, retryable);
+                self.tell(EventKind::Error(Box::new(facts)));
+            }
+            SourceEvent::Retry { attempt, in_ms, why } => {
+                self.tell(EventKind::Retry { source, sink: None, attempt, in_ms, why });
+            }
+            SourceEvent::Notice { code, text, advice } => {
+                self.tell(EventKind::notice(&self.source_type, code, text, &advice));
+            }
+        }
     }
 
     pub(super) fn sink_state(&mut self, index: usize, state: &'static str) {
         let sink = Some(self.sinks[index].name.clone());
-        self.tell(EventKind::State { source: None, sink, state });
+        self.tell(EventKind::State { source: None, sink, state, device: None });
     }
 
     pub(super) fn drain_signals(&mut self) {
@@ -56,10 +89,19 @@ impl Control {
             Signal::Level { at, rms, peak } => {
                 EventKind::Level { at: position(at), rms_dbfs: dbfs(rms), peak_dbfs: dbfs(peak) }
             }
+            Signal::Second(second) => return self.second(second),
             Signal::Fault { component, code } => self.fault(component, code),
             Signal::Applied { id, ok } => return self.applied(id, ok),
         };
         self.tell(kind);
+    }
+
+    /// A second of a live source: is something wrong with it?
+    fn second(&mut self, second: Second) {
+        let stats = self.feed_stats.clone();
+        for finding in self.watch.take(clock::now(), second, &stats) {
+            self.tell(EventKind::notice(&self.source_type, finding.code, finding.text, finding.advice));
+        }
     }
 
     fn fault(&self, component: Failed, code: glottis_core::FaultCode) -> EventKind {
@@ -84,14 +126,16 @@ impl Control {
             // Told by the engine, once all is settled.
             SinkEvent::State("done" | "gave_up") if self.sinks[index].outcome.is_some() => return,
             SinkEvent::State("done") => return,
-            SinkEvent::State(state) => EventKind::State { source: None, sink: Some(sink), state },
+            SinkEvent::State(state) => EventKind::State { source: None, sink: Some(sink), state, device: None },
             SinkEvent::Connected { connection_id, capabilities } => {
                 EventKind::Connected { sink, connection_id, capabilities }
             }
             SinkEvent::Disconnected { close_code, close_reason } => {
                 EventKind::Disconnected { sink, close_code, close_reason }
             }
-            SinkEvent::Retry { attempt, in_ms, why } => EventKind::Retry { sink, attempt, in_ms, why },
+            SinkEvent::Retry { attempt, in_ms, why } => {
+                EventKind::Retry { source: None, sink: Some(sink), attempt, in_ms, why }
+            }
             SinkEvent::Session(session) => EventKind::Session { sink, session: session.into() },
             SinkEvent::Reply(reply) => EventKind::Reply {
                 sink,
@@ -102,7 +146,9 @@ impl Control {
                 time_ms: reply.time_ms,
                 received: (self.started.elapsed().as_secs_f64() * 1e6).round() / 1e6,
             },
-            SinkEvent::Notice(text) => EventKind::Notice { sink, text },
+            SinkEvent::Notice(text) => {
+                EventKind::Notice { source: None, sink: Some(sink), code: None, text, advice: String::new() }
+            }
             SinkEvent::Playback(playback) => EventKind::playback(sink, playback),
             SinkEvent::Error { error, fatal } => {
                 *self.sinks[index].errors.entry(error.code.to_owned()).or_default() += 1;

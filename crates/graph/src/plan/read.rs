@@ -35,6 +35,19 @@ impl Reader<'_> {
         Some(Plan { source, source_type, nodes: nodes?, sinks: sinks? })
     }
 
+    /// The source alone.
+    pub(super) fn only_source(&mut self) -> Option<(String, Box<dyn Source>)> {
+        self.needs_source();
+        self.source()
+    }
+
+    fn needs_source(&mut self) {
+        if self.config.table.get("source").is_none() {
+            let problem = Problem::new(Place::None, "source", "there is no source");
+            self.problems.push(problem.help("add `[source]` with a `type`: microphone, file or stdin"));
+        }
+    }
+
     /// The keys at the top: the sections are looked at one by one later, so only their shape counts.
     fn top(&mut self) {
         for entry in &self.config.table.entries {
@@ -61,10 +74,7 @@ impl Reader<'_> {
                 }
             }
         }
-        if self.config.table.get("source").is_none() {
-            let problem = Problem::new(Place::None, "source", "there is no source");
-            self.problems.push(problem.help("add `[source]` with a `type`: microphone, file or stdin"));
-        }
+        self.needs_source();
         if self.config.table.get("sink").is_none() {
             let problem = Problem::new(Place::None, "sink", "there is no sink");
             self.problems.push(problem.help("add at least one `[[sink]]` with a `type`"));

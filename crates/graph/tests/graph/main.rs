@@ -5,6 +5,7 @@
 mod chunks;
 mod config;
 mod events;
+mod holes;
 mod links;
 mod nodes;
 mod oracle;

@@ -2,9 +2,12 @@
 //! or the reading thread, where it never allocates.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use audioadapter_buffers::direct::InterleavedSlice;
 use glottis_core::Rate;
+use glottis_core::drift::MOST_PPM;
 use glottis_core::feed::Door;
 use rubato::{
     Async, Fft, FixedAsync, FixedSync, Resampler, SincInterpolationParameters, SincInterpolationType, WindowFunction,
@@ -73,6 +76,37 @@ pub fn door(from_hz: u32, to: Rate) -> Result<Option<Box<dyn Door>>, BadRate> {
     Ok(Some(Box::new(Converter::new(from_hz, to.hz()).map_err(|_| BadRate(from_hz))?)))
 }
 
+/// By how much an [`elastic`] converter stretches, in millionths. Set by a thread that watches the clock,
+/// followed by the converter.
+#[derive(Debug, Default)]
+pub struct Stretch(AtomicI32);
+
+impl Stretch {
+    /// Stretches by `ppm` millionths from now on; at most [`MOST_PPM`].
+    pub fn set(&self, ppm: f64) {
+        self.0.store((ppm.clamp(-MOST_PPM, MOST_PPM) * 1000.0) as i32, Relaxed);
+    }
+
+    fn ratio(&self) -> f64 {
+        1.0 + f64::from(self.0.load(Relaxed)) * 1e-9
+    }
+}
+
+/// A converter from `from_hz` to `to` that also stretches the sound as `stretch` says, so slightly that
+/// nobody hears it. Unlike [`door()`] it does not keep the length, and equal rates are converted too.
+///
+/// # Errors
+/// [`BadRate`] for 0 Hz and above [`MAX_HZ`].
+pub fn elastic(from_hz: u32, to: Rate, stretch: Arc<Stretch>) -> Result<Box<dyn Door>, BadRate> {
+    if from_hz == 0 || from_hz > MAX_HZ {
+        return Err(BadRate(from_hz));
+    }
+    let made = interpolating(from_hz, to.hz(), 1.0 + 2e-6 * MOST_PPM).map_err(|_| BadRate(from_hz))?;
+    let mut converter = Converter::with(from_hz, to.hz(), made);
+    converter.stretch = Some((stretch, 1.0));
+    Ok(Box::new(converter))
+}
+
 struct Converter {
     resampler: Box<dyn Resampler<f32>>,
     from: u64,
@@ -88,18 +122,27 @@ struct Converter {
     delay: u32,
     taken: u64,
     given: u64,
+    /// Who says by how much to stretch, and the ratio that was set last.
+    stretch: Option<(Arc<Stretch>, f64)>,
 }
 
 impl Converter {
     fn new(from: u32, to: u32) -> Result<Converter, rubato::ResamplerConstructionError> {
-        let (resampler, delay) = match fourier_block(from, to) {
-            Some(block) => {
-                let resampler = fourier(from, to, block)?;
-                let frames = resampler.output_delay();
-                (resampler, Delay { silence: 0, frames, head: frames })
-            }
-            None => interpolating(from, to)?,
-        };
+        Ok(Converter::with(
+            from,
+            to,
+            match fourier_block(from, to) {
+                Some(block) => {
+                    let resampler = fourier(from, to, block)?;
+                    let frames = resampler.output_delay();
+                    (resampler, Delay { silence: 0, frames, head: frames })
+                }
+                None => interpolating(from, to, 1.0)?,
+            },
+        ))
+    }
+
+    fn with(from: u32, to: u32, (resampler, delay): (Box<dyn Resampler<f32>>, Delay)) -> Converter {
         let step = resampler.input_frames_max();
         let output = vec![0.0; GATHER.max(2 * resampler.output_frames_max())];
         let mut converter = Converter {
@@ -114,13 +157,30 @@ impl Converter {
             delay: u32::try_from(delay.frames).unwrap_or(u32::MAX),
             taken: 0,
             given: 0,
+            stretch: None,
         };
         converter.take_in(&vec![0.0; delay.silence], &mut |_| {});
-        Ok(converter)
+        converter
+    }
+
+    /// Follows the stretch that is asked for.
+    fn follow(&mut self) {
+        let Some((stretch, set)) = &mut self.stretch else { return };
+        let ratio = stretch.ratio();
+        if ratio == *set {
+            return;
+        }
+        let adjusted = self.resampler.as_adjustable().map(|r| r.set_resample_ratio_relative(ratio, true));
+        debug_assert!(matches!(adjusted, Some(Ok(()))), "built to be adjusted so far");
+        *set = ratio;
     }
 
     /// Frames of output that `taken` frames of input are worth.
     fn due(&self) -> u64 {
+        if self.stretch.is_some() {
+            // What came out is right as it is; the filter's delay is still inside.
+            return self.given + self.made as u64 + u64::from(self.delay);
+        }
         let (taken, from, to) = (u128::from(self.taken), u128::from(self.from), u128::from(self.to));
         ((taken * to * 2 + from) / (2 * from)) as u64
     }
@@ -180,6 +240,7 @@ impl Converter {
 impl Door for Converter {
     fn convert(&mut self, input: &[f32], take: &mut dyn FnMut(&[f32])) {
         self.taken += input.len() as u64;
+        self.follow();
         self.take_in(input, take);
         // In one piece: the feed reckons the time of every frame from the end of the piece.
         self.hand_on(take);
@@ -237,14 +298,18 @@ struct Delay {
     head: usize,
 }
 
-fn interpolating(from: u32, to: u32) -> Result<(Box<dyn Resampler<f32>>, Delay), rubato::ResamplerConstructionError> {
+fn interpolating(
+    from: u32,
+    to: u32,
+    most: f64,
+) -> Result<(Box<dyn Resampler<f32>>, Delay), rubato::ResamplerConstructionError> {
     let ratio = f64::from(to) / f64::from(from);
     let params = SincInterpolationParameters::new(TAPS, WindowFunction::BlackmanHarris2)
         .oversampling_factor(OVERSAMPLING)
         .interpolation(SincInterpolationType::Cubic);
     // Few frames in where one makes many out.
     let step = ((4096.0 / ratio) as usize).clamp(1, STEP);
-    let resampler = Async::new_sinc(ratio, 1.0, &params, step, 1, FixedAsync::Input)?;
+    let resampler = Async::new_sinc(ratio, most, &params, step, 1, FixedAsync::Input)?;
     // `output_delay` is this rounded down and one frame more. The table's middle is one of its steps
     // early, and the first output lies one frame after the start: measured, and held by the tests.
     let delay = |silence: usize| ratio * ((TAPS / 2 + silence) as f64 - 1.0 / OVERSAMPLING as f64) - 1.0;

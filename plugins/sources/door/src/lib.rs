@@ -5,6 +5,7 @@
 //! | where | what |
 //! |---|---|
 //! | [`door()`] | a rate converter for rates no edge of the graph can have |
+//! | [`elastic`] | the same, and stretched to keep up with a clock |
 //! | [`pcm`] | samples as bytes: integer, float and companded, pushed into a [`Feed`](glottis_core::Feed) |
 //! | [`wav`] | the header of a WAV file or stream |
 //! | [`reel`] | a thread that reads samples and feeds them, paced or as fast as the pipeline takes them |
@@ -20,4 +21,4 @@ pub mod pcm;
 pub mod reel;
 pub mod wav;
 
-pub use converter::{BadRate, MAX_HZ, door};
+pub use converter::{BadRate, MAX_HZ, Stretch, door, elastic};

@@ -187,3 +187,28 @@ proptest! {
         prop_assert_eq!(out.len(), rounded(frames, from, to));
     }
 }
+
+#[test]
+fn an_elastic_door_stretches_as_it_is_told_and_spoils_nothing() {
+    for (hz, ppm) in [(48_000, 200.0), (48_000, -200.0), (44_100, 500.0)] {
+        let stretch = std::sync::Arc::new(glottis_source_door::Stretch::default());
+        let rate = Rate::new(48_000).expect("on the list");
+        let mut door = glottis_source_door::elastic(hz, rate, stretch.clone()).expect("a rate");
+        stretch.set(ppm);
+        let mut out = Vec::new();
+        let seconds = 30;
+        let step = std::f64::consts::TAU * 440.0 / f64::from(hz);
+        for block in 0..seconds * 100 {
+            let n = hz as usize / 100;
+            let tone = |i: usize| (f64::from((block * n + i) as u32) * step).sin() as f32;
+            door.convert(&(0..n).map(tone).collect::<Vec<_>>(), &mut |piece| out.extend_from_slice(piece));
+        }
+        door.flush(&mut |piece| out.extend_from_slice(piece));
+        let want = seconds as f64 * 48_000.0 * (1.0 + ppm * 1e-6);
+        assert!((out.len() as f64 - want).abs() < 70.0, "{hz} Hz, {ppm} ppm: {} for {want:.0}", out.len());
+        let middle = &out[2000..out.len() - 2000];
+        let peak = middle.iter().fold(0.0_f32, |a, x| a.max(x.abs()));
+        let rms = (middle.iter().map(|x| f64::from(x * x)).sum::<f64>() / middle.len() as f64).sqrt();
+        assert!((peak - 1.0).abs() < 1e-3 && (rms - 0.5_f64.sqrt()).abs() < 1e-4, "{peak} {rms}");
+    }
+}

@@ -1,242 +1,128 @@
-//! A microphone that is open: the thread that owns its stream, and the watch over it.
-//!
-//! Opening, starting and dropping a stream can each take for ever, so a thread of its own does them and
-//! is left behind if it must be. It holds nothing but the stream; the feed is taken back first.
+//! A capture that runs: a thread of its own lets the [`Machine`] decide and the [`Host`] act, and hands
+//! what there is to tell to the control thread.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use cpal::traits::StreamTrait;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
-use glottis_core::source::{Capture, SourceError};
-use glottis_core::{Feed, clock};
-use glottis_source_door::{door, keys};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use glottis_core::Feed;
+use glottis_core::source::{Capture, SourceError, SourceEvent};
 
 use crate::config::Config;
-use crate::find::{Found, first};
-use crate::stream::{Shared, build};
-use crate::{errors, find};
-
-/// Opening takes 30 ms as a rule; a hung server lets it hang.
-pub const OPEN_LIMIT: Duration = Duration::from_secs(5);
-
-/// No sound for so long, and for three times as long as one callback brings, and the device hangs. A
-/// machine under load has been seen to stall for 0.3 s.
-const SILENCE_LIMIT: Duration = Duration::from_secs(1);
-
-/// For so long the cause of an error is looked for.
-const VERDICT_LIMIT: Duration = Duration::from_secs(1);
+use crate::errors;
+use crate::machine::{Input, Machine, Order};
+use crate::system::System;
 
 /// Dropping a capture takes no longer.
-const DROP_LIMIT: Duration = Duration::from_millis(800);
+const DROP_LIMIT: Duration = Duration::from_millis(900);
 
-/// Runs `work` on a thread that is left behind if it takes longer than [`OPEN_LIMIT`].
+/// What a machine's orders are given to. None of its calls waits for a device.
+pub trait Host {
+    /// Nanoseconds of a clock that does not go back.
+    fn now(&self) -> u64;
+    /// Begins to open a device; answered by [`Input::Opened`] or [`Input::Refused`].
+    fn open(&mut self, plain: bool);
+    /// Begins to close it; answered by [`Input::Closed`].
+    fn close(&mut self, lost: bool);
+    /// Waits for the next thing to happen, until `due` at most, and then says [`Input::Tick`]. With
+    /// `eager`, looks often what devices there are. `None`: stop.
+    fn next(&mut self, due: Option<u64>, eager: bool) -> Option<Input>;
+}
+
+/// Runs a capture until it is stopped, or ends because no device was ever there: then it says why.
 ///
 /// # Errors
-/// What `work` returns, or that it took too long.
-pub fn patiently<T: Send + 'static>(
-    what: &str,
-    work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
-) -> Result<T, SourceError> {
-    let (sender, result) = bounded(1);
-    spawn(move || {
-        let _ = sender.send(work());
-    })?;
-    match result.recv_timeout(OPEN_LIMIT) {
-        Ok(result) => result,
-        Err(why) => Err(hangs(what, why)),
+/// Why there never was a device.
+pub fn run(host: &mut impl Host, patient: bool, tell: &mut dyn FnMut(SourceEvent)) -> Result<(), SourceError> {
+    let mut orders = Vec::new();
+    let mut machine = Machine::new(patient, &mut orders);
+    loop {
+        for order in orders.drain(..) {
+            match order {
+                Order::Open { plain } => host.open(plain),
+                Order::Close { lost } => host.close(lost),
+                Order::Tell(event) => tell(event),
+                Order::End(error) => return Err(error),
+            }
+        }
+        let Some(input) = host.next(machine.due(), machine.eager()) else { return Ok(()) };
+        machine.step(host.now(), input, &mut orders);
     }
 }
 
-fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), SourceError> {
-    let thread = std::thread::Builder::new().name("glottis microphone".into()).spawn(work);
-    thread.map(drop).map_err(|e| errors::error(errors::RECORDER, format!("no thread for the microphone: {e}")))
-}
-
-fn hangs(what: &str, why: RecvTimeoutError) -> SourceError {
-    let why = match why {
-        RecvTimeoutError::Timeout => format!("nothing happens for {} s", OPEN_LIMIT.as_secs()),
-        RecvTimeoutError::Disconnected => "the sound system's library failed".into(),
-    };
-    errors::error(errors::RECORDER, format!("{what}: {why}"))
-}
-
-/// A microphone that is open.
+/// A microphone that is captured from, or looked for.
 pub struct Listening {
-    shared: Arc<Shared>,
-    name: String,
-    /// Dropped to let the owner of the stream go.
+    /// Dropped to stop.
     stop: Option<Sender<Infallible>>,
-    /// Why the stream failed, once it is dropped; disconnected when its owner is done.
-    verdict: Receiver<SourceError>,
-    state: State,
-    watch: Watch,
-}
-
-#[derive(Clone, Copy)]
-enum State {
-    Running,
-    /// An error was reported, and its cause is looked for.
-    Failed(Instant),
-    Over,
+    told: Receiver<Result<SourceEvent, SourceError>>,
+    events: VecDeque<SourceEvent>,
+    end: Option<SourceError>,
 }
 
 impl Listening {
-    /// Opens the first of the configured devices that opens, and starts it.
+    /// Starts to open a device.
     ///
     /// # Errors
-    /// None opens.
+    /// The system gives no thread.
     pub fn start(config: &Config, feed: Feed) -> Result<Listening, SourceError> {
-        let shared = Arc::new(Shared::default());
         let (stop, stopped) = bounded(0);
-        let (opened, result) = bounded(1);
-        let (judge, verdict) = bounded(1);
-        let owner = Owner { config: config.clone(), shared: shared.clone(), opened, stopped, judge };
-        spawn(move || owner.run(feed))?;
-        let result = result.recv_timeout(OPEN_LIMIT).unwrap_or_else(|why| Err(hangs("opening the microphone", why)));
-        let mut listening = Listening {
-            shared,
-            name: String::new(),
-            stop: Some(stop),
-            verdict,
-            state: State::Running,
-            watch: Watch::new(),
-        };
-        // An error drops it: the owner, wherever it hangs, is told that nobody listens.
-        listening.name = result?;
-        Ok(listening)
+        let (teller, told) = unbounded();
+        let config = config.clone();
+        spawn("glottis microphone", move || {
+            let patient = config.wait;
+            let mut system = System::new(config, feed, stopped);
+            let tell = &mut |event| drop(teller.send(Ok(event)));
+            if let Err(error) = run(&mut system, patient, tell) {
+                // Before the stream ends: who sees the end must find the error.
+                let _ = teller.send(Err(error));
+            }
+            system.stop();
+        })?;
+        Ok(Listening { stop: Some(stop), told, events: VecDeque::new(), end: None })
     }
 
-    fn end(&mut self, error: SourceError) -> Result<(), SourceError> {
-        self.state = State::Over;
-        self.stop = None;
-        drop(self.shared.take_feed());
-        Err(error)
+    fn listen(&mut self) {
+        for told in self.told.try_iter() {
+            match told {
+                Ok(event) => self.events.push_back(event),
+                Err(error) => self.end = Some(error),
+            }
+        }
     }
 }
 
+/// Starts a thread that may be left behind.
+///
+/// # Errors
+/// The system gives none.
+pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), SourceError> {
+    let thread = std::thread::Builder::new().name(name.into()).spawn(work);
+    thread.map(drop).map_err(|e| errors::error(errors::RECORDER, format!("no thread for the microphone: {e}")))
+}
+
 impl Capture for Listening {
+    fn event(&mut self) -> Option<SourceEvent> {
+        self.listen();
+        self.events.pop_front()
+    }
+
+    fn opens_later(&self) -> bool {
+        true
+    }
+
     fn poll(&mut self) -> Result<(), SourceError> {
-        match self.state {
-            State::Over => Ok(()),
-            State::Running if self.shared.failed() => {
-                self.stop = None;
-                self.state = State::Failed(Instant::now());
-                Ok(())
-            }
-            State::Running => match self.watch.silent(&self.shared) {
-                Some(silence) => self.end(errors::error(
-                    errors::RECORDER,
-                    format!("the microphone \"{}\" has given no sound for {:.1} s", self.name, silence.as_secs_f64()),
-                )),
-                None => Ok(()),
-            },
-            State::Failed(since) => match self.verdict.try_recv() {
-                Ok(error) => self.end(error),
-                Err(TryRecvError::Empty) if since.elapsed() < VERDICT_LIMIT => Ok(()),
-                Err(_) => {
-                    let error = self.shared.error().unwrap_or_else(|| cpal::ErrorKind::StreamInvalidated.into());
-                    let error = errors::streaming(&self.name, &error, || false);
-                    self.end(error)
-                }
-            },
+        self.listen();
+        match self.end.take() {
+            Some(error) => Err(error),
+            None => Ok(()),
         }
     }
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        drop(self.shared.take_feed());
         self.stop = None;
-        while self.verdict.recv_timeout(DROP_LIMIT).is_ok() {}
+        while self.told.recv_timeout(DROP_LIMIT).is_ok() {}
     }
-}
-
-/// Notices when callbacks stop coming.
-struct Watch {
-    beat: u64,
-    looked: u64,
-    silent: u64,
-}
-
-impl Watch {
-    fn new() -> Watch {
-        Watch { beat: 0, looked: clock::now(), silent: 0 }
-    }
-
-    /// How long the device has been silent, if that is too long. Time in which nobody looked, because
-    /// the whole program stood still, hardly counts.
-    fn silent(&mut self, shared: &Shared) -> Option<Duration> {
-        const MOST_BETWEEN_LOOKS: u64 = 100_000_000;
-        let now = clock::now();
-        let beat = shared.beat.load(Ordering::Relaxed);
-        if beat != self.beat {
-            (self.beat, self.silent) = (beat, 0);
-        } else {
-            self.silent += now.saturating_sub(self.looked).min(MOST_BETWEEN_LOOKS);
-        }
-        self.looked = now;
-        let limit = SILENCE_LIMIT.max(Duration::from_nanos(3 * shared.period.load(Ordering::Relaxed)));
-        let silent = Duration::from_nanos(self.silent);
-        (silent > limit).then_some(silent)
-    }
-}
-
-/// Owns the stream, on a thread of its own.
-struct Owner {
-    config: Config,
-    shared: Arc<Shared>,
-    opened: Sender<Result<String, SourceError>>,
-    stopped: Receiver<Infallible>,
-    judge: Sender<SourceError>,
-}
-
-impl Owner {
-    fn run(self, feed: Feed) {
-        let mut feed = Some(feed);
-        let opened = first(&self.config, |found| self.open(found, &mut feed));
-        let (stream, found) = match opened {
-            Ok(opened) => opened,
-            Err(error) => {
-                let _ = self.opened.send(Err(error));
-                return;
-            }
-        };
-        let _ = self.opened.send(Ok(found.name.clone()));
-        let _ = self.stopped.recv();
-        drop(stream);
-        if let Some(error) = self.shared.error() {
-            let there = || build(&found, self.config.buffer, &Arc::default()).is_ok();
-            let _ = self.judge.send(errors::streaming(&found.name, &error, there));
-        }
-    }
-
-    fn open(&self, found: Found, feed: &mut Option<Feed>) -> Result<(cpal::Stream, Found), SourceError> {
-        check(&self.config, &found)?;
-        let bad = |error: &cpal::Error| errors::opening(&found.name, error);
-        let stream = build(&found, self.config.buffer, &self.shared).map_err(|error| bad(&error))?;
-        if let Some(mut feed) = feed.take().or_else(|| self.shared.take_feed()) {
-            feed.set_channel(self.config.channel);
-            let hz = found.native.sample_rate();
-            match door(hz, feed.rate()) {
-                Ok(Some(door)) => feed.set_door(door),
-                Ok(None) => {}
-                Err(error) => return Err(errors::error(errors::CONSTRAINTS, format!("{}: {error}", found.name))),
-            }
-            self.shared.put_feed(feed);
-        }
-        stream.play().map_err(|error| bad(&error))?;
-        Ok((stream, found))
-    }
-}
-
-/// Refuses a device that does not have the wanted channel.
-///
-/// # Errors
-/// It does not.
-pub fn check(config: &Config, found: &find::Found) -> Result<(), SourceError> {
-    let name = format!("the microphone \"{}\"", found.name);
-    keys::check_channel(config.channel, found.native.channels(), &name, errors::CONSTRAINTS)
 }

@@ -1,7 +1,5 @@
 //! The keys of the `microphone` source. Control thread only.
 
-use std::time::Duration;
-
 use cpal::HostId;
 use glottis_core::Problem;
 use glottis_core::feed::Channel;
@@ -9,6 +7,7 @@ use glottis_core::param::{Kind, Param, Settings};
 use glottis_source_door::keys;
 
 use crate::find;
+use crate::stream::Ask;
 
 /// What the source is, in one sentence.
 pub const DOC: &str = "a capture device: the default one, or by id, name or part of a name";
@@ -30,7 +29,23 @@ pub const PARAMS: &[Param] = &[
         "how much sound to ask for at a time; devices may give more or less",
     )
     .default("\"auto\""),
+    Param::new("wait", Kind::Bool, "at the start, wait for a device to be plugged in, instead of ending the run")
+        .default("false"),
+    Param::new(
+        "drift",
+        Kind::Choice(&["measure", "correct", "off"]),
+        "the device's clock: report how far it is off, also stretch the sound to keep it on the system's, or neither",
+    )
+    .default("\"measure\""),
 ];
+
+/// What is done about the device's clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clock {
+    Measure,
+    Correct,
+    Ignore,
+}
 
 /// The values.
 #[derive(Clone, Debug)]
@@ -39,8 +54,10 @@ pub struct Config {
     pub channel: Channel,
     /// In the order to try them.
     pub hosts: Vec<HostId>,
-    /// `None`: what suits the host.
-    pub buffer: Option<Duration>,
+    pub buffer: Ask,
+    /// Wait for the first device.
+    pub wait: bool,
+    pub clock: Clock,
 }
 
 impl Config {
@@ -61,7 +78,13 @@ impl Config {
             devices: settings.list("device"),
             channel: keys::channel(settings),
             hosts,
-            buffer: settings.opt_duration("buffer"),
+            buffer: settings.opt_duration("buffer").map_or(Ask::Suits, Ask::Time),
+            wait: settings.bool("wait"),
+            clock: match settings.text("drift") {
+                "correct" => Clock::Correct,
+                "off" => Clock::Ignore,
+                _ => Clock::Measure,
+            },
         })
     }
 }

@@ -15,6 +15,8 @@ pub struct Found {
     pub host: HostId,
     /// What the user would call it.
     pub name: String,
+    /// Its place among the configured devices, 0 for the preferred one.
+    pub rank: usize,
     pub native: SupportedStreamConfig,
 }
 
@@ -32,9 +34,9 @@ pub fn hosts() -> Vec<HostId> {
 /// That of the first device that was there but did not open, else that of the first that was not there.
 pub fn first<T>(config: &Config, mut open: impl FnMut(Found) -> Result<T, SourceError>) -> Result<T, SourceError> {
     let mut worst: Option<SourceError> = None;
-    for name in &config.devices {
+    for (rank, name) in config.devices.iter().enumerate() {
         for &host in &config.hosts {
-            match find(name, host).and_then(&mut open) {
+            match find(name, host, rank).and_then(&mut open) {
                 Ok(opened) => return Ok(opened),
                 Err(error) => {
                     let tells_more = error.code != errors::NOT_FOUND
@@ -49,7 +51,7 @@ pub fn first<T>(config: &Config, mut open: impl FnMut(Found) -> Result<T, Source
     Err(worst.unwrap_or_else(|| errors::error(errors::NOT_FOUND, "no microphone is named")))
 }
 
-fn find(name: &str, id: HostId) -> Result<Found, SourceError> {
+fn find(name: &str, id: HostId, rank: usize) -> Result<Found, SourceError> {
     let host = cpal::host_from_id(id).map_err(|error| errors::opening(name, &error))?;
     let device = match name {
         "default" => host
@@ -59,11 +61,11 @@ fn find(name: &str, id: HostId) -> Result<Found, SourceError> {
     };
     let native = device.default_input_config().map_err(|error| errors::opening(name, &error))?;
     let name = if name == "default" { "default".to_owned() } else { label(&device).name };
-    Ok(Found { device, host: id, name, native })
+    Ok(Found { device, host: id, name, rank, native })
 }
 
 /// What a device can be called.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub struct Label {
     /// `host:name`, as `glottis devices` prints it.
     pub id: String,
@@ -96,7 +98,7 @@ fn named(name: &str, host: &Host) -> Result<Device, SourceError> {
 }
 
 /// The device that `name` means: by id, by name, or by a part of either that only one has.
-fn choose(name: &str, labels: &[Label]) -> Result<usize, String> {
+pub fn choose(name: &str, labels: &[Label]) -> Result<usize, String> {
     let exact = labels.iter().position(|l| l.id == name || l.local == name);
     if let Some(index) = exact {
         return Ok(index);

@@ -8,16 +8,27 @@
 //! glottis_source_microphone::register(&mut registry);
 //! ```
 //!
-//! Three threads: the control thread polls, a thread of ours opens and drops the stream (each of which
-//! can hang, and then it is left behind), and the host's own thread runs the callback.
+//! | thread | what it does |
+//! |---|---|
+//! | the control thread | polls, and is handed events |
+//! | `glottis microphone` | decides what to do, lets time pass while there is no device; waits for nothing |
+//! | `glottis device` | opens and drops one stream; each can hang, and then it is left behind |
+//! | `glottis devices` | looks what devices there are; it can hang too |
+//! | the host's own | runs the callback |
 
 mod capture;
 mod config;
 mod errors;
 mod find;
 mod list;
+mod machine;
 mod microphone;
+mod owner;
+mod scene;
 mod stream;
+mod system;
+#[cfg(test)]
+mod world;
 
 use glottis_core::Registry;
 

@@ -8,7 +8,7 @@ use crossbeam_channel::{RecvTimeoutError, Sender, unbounded};
 use glottis_core::source::SourceError;
 
 use crate::find::{hosts, input_devices, label};
-use crate::{capture, errors};
+use crate::{errors, system};
 
 /// A capture device.
 #[derive(Clone, PartialEq, Debug, serde::Serialize)]
@@ -52,7 +52,7 @@ pub struct RateRange {
 }
 
 /// One that does not answer is left out after so long, and those behind it.
-const PATIENCE: Duration = capture::OPEN_LIMIT;
+const PATIENCE: Duration = system::OPEN_LIMIT;
 
 /// Every capture device of every sound interface, in the order they are tried. May open devices for a
 /// moment to ask what they can do.

@@ -13,6 +13,7 @@ use cpal::{
     SupportedBufferSize, U24,
 };
 use glottis_core::convert::i16_to_f32;
+use glottis_core::feed::Lateness;
 use glottis_core::{Feed, clock};
 use glottis_source_door::pcm::i32_to_f32;
 
@@ -26,6 +27,8 @@ pub struct Shared {
     pub beat: AtomicU64,
     /// The most sound that came at once, in nanoseconds.
     pub period: AtomicU64,
+    /// The device's clock, for the capture's own thread.
+    pub lateness: Lateness,
     xruns: AtomicU32,
     failed: AtomicBool,
     error: Mutex<Option<Error>>,
@@ -79,6 +82,7 @@ impl Shared {
         let span = (frames as u128 * 1_000_000_000 / u128::from(form.hz.max(1))) as u64;
         self.beat.store(now, Ordering::Relaxed);
         self.period.fetch_max(span, Ordering::Relaxed);
+        self.lateness.note(now - age(info, span).min(now), frames as u64, form.hz);
         if let Ok(mut slot) = self.feed.try_lock()
             && let Some(feed) = slot.as_mut()
         {
@@ -87,6 +91,44 @@ impl Shared {
             }
             feed.push(samples, form.channels.into(), now - age(info, span).min(now), to_f32);
         }
+    }
+}
+
+/// Notices when callbacks stop coming. On the capture's own thread.
+pub struct Watch {
+    beat: u64,
+    looked: u64,
+    silent: u64,
+}
+
+/// No sound for so long, and for three times as long as one callback brings, and the device hangs. A
+/// machine under load has been seen to stall for 0.3 s.
+const SILENCE_LIMIT: u64 = 1_000_000_000;
+
+impl Watch {
+    /// A watch that begins at `now`.
+    pub fn new(now: u64) -> Watch {
+        Watch { beat: 0, looked: now, silent: 0 }
+    }
+
+    /// Whether there ever was a callback.
+    pub fn begun(&self, shared: &Shared) -> bool {
+        shared.beat.load(Ordering::Relaxed) != 0
+    }
+
+    /// How long the device has been silent at `now`, if that is too long. Time in which nobody looked,
+    /// because the whole program stood still, hardly counts.
+    pub fn silent(&mut self, now: u64, shared: &Shared) -> Option<Duration> {
+        const MOST_BETWEEN_LOOKS: u64 = 100_000_000;
+        let beat = shared.beat.load(Ordering::Relaxed);
+        if beat != self.beat {
+            (self.beat, self.silent) = (beat, 0);
+        } else {
+            self.silent += now.saturating_sub(self.looked).min(MOST_BETWEEN_LOOKS);
+        }
+        self.looked = now;
+        let limit = SILENCE_LIMIT.max(3 * shared.period.load(Ordering::Relaxed));
+        (self.silent > limit).then(|| Duration::from_nanos(self.silent))
     }
 }
 
@@ -109,7 +151,7 @@ fn age(info: &InputCallbackInfo, span: u64) -> u64 {
 }
 
 /// Builds the stream, paused, in the device's own format.
-pub fn build(found: &Found, buffer: Option<Duration>, shared: &Arc<Shared>) -> Result<Stream, Error> {
+pub fn build(found: &Found, buffer: Ask, shared: &Arc<Shared>) -> Result<Stream, Error> {
     match found.native.sample_format() {
         SampleFormat::I8 => typed(found, buffer, shared, |s: i8| f32::from(s) * (1.0 / 128.0)),
         SampleFormat::I16 => typed(found, buffer, shared, i16_to_f32),
@@ -131,7 +173,7 @@ pub fn build(found: &Found, buffer: Option<Duration>, shared: &Arc<Shared>) -> R
 
 fn typed<S: SizedSample>(
     found: &Found,
-    buffer: Option<Duration>,
+    buffer: Ask,
     shared: &Arc<Shared>,
     to_f32: impl Fn(S) -> f32 + Copy + Send + 'static,
 ) -> Result<Stream, Error> {
@@ -146,14 +188,26 @@ fn typed<S: SizedSample>(
     )
 }
 
+/// How much sound to ask for at a time.
+#[derive(Clone, Copy, Debug)]
+pub enum Ask {
+    /// What suits the host.
+    Suits,
+    /// So much.
+    Time(Duration),
+    /// Nothing: what the device gives by itself.
+    Nothing,
+}
+
 /// What to ask for at a time. A PulseAudio server holds no more than was asked for, and what a late
 /// callback does not take is lost without a word; so it is asked for nothing unless the user insists.
-fn size(found: &Found, buffer: Option<Duration>) -> BufferSize {
+fn size(found: &Found, buffer: Ask) -> BufferSize {
     let pulse = found.host.name().eq_ignore_ascii_case("pulseaudio");
     let buffer = match buffer {
-        None if pulse => return BufferSize::Default,
-        None => Duration::from_millis(10),
-        Some(buffer) => buffer,
+        Ask::Nothing => return BufferSize::Default,
+        Ask::Suits if pulse => return BufferSize::Default,
+        Ask::Suits => Duration::from_millis(10),
+        Ask::Time(buffer) => buffer,
     };
     let frames = (buffer.as_secs_f64() * f64::from(found.native.sample_rate())).round().max(1.0) as FrameCount;
     match *found.native.buffer_size() {

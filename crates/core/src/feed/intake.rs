@@ -1,0 +1,93 @@
+//! The other end of the ring: what the pipeline thread takes blocks from.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ringbuf::HeapCons;
+use ringbuf::traits::{Consumer, Observer};
+
+use super::{FeedStats, Shared, wake};
+use crate::audio::{Block, Rate};
+
+/// The pipeline thread's end of the capture ring.
+pub struct Intake {
+    ring: HeapCons<Block>,
+    rate: Rate,
+    waits: bool,
+    shared: Arc<Shared>,
+}
+
+/// What an [`Intake`] finds.
+pub enum Taken {
+    /// A block, copied out of the ring.
+    Block,
+    /// Nothing yet.
+    Empty,
+    /// The source has ended and the ring is empty.
+    Ended,
+}
+
+impl Intake {
+    pub(super) fn new(ring: HeapCons<Block>, rate: Rate, waits: bool, shared: Arc<Shared>) -> Intake {
+        Intake { ring, rate, waits, shared }
+    }
+
+    /// Takes the next block into `block`. Real-time safe.
+    pub fn take(&mut self, block: &mut Block) -> Taken {
+        // Read before the ring: a block pushed before the end must not be missed.
+        let ended = self.shared.ended.load(Ordering::Acquire);
+        if let Some(next) = self.ring.try_peek() {
+            block.copy_from(next);
+            self.ring.skip(1);
+            if self.waits && self.ring.occupied_len() * 2 <= self.ring.capacity().get() {
+                wake(&self.shared.source_thread);
+            }
+            return Taken::Block;
+        }
+        if ended { Taken::Ended } else { Taken::Empty }
+    }
+
+    /// The rate of the blocks.
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// Blocks queued now.
+    pub fn queued(&self) -> usize {
+        self.ring.occupied_len()
+    }
+
+    /// One past the last frame so far, lost ones included: once the source has ended, the end of the
+    /// stream.
+    pub fn total(&self) -> u64 {
+        let stats = &self.shared.stats;
+        stats.begin.load(Ordering::Relaxed) + stats.captured.load(Ordering::Acquire)
+    }
+
+    /// What the feed counts.
+    pub fn stats(&self) -> Arc<FeedStats> {
+        self.shared.stats.clone()
+    }
+
+    /// Waits until the ring is half full or the source has ended, for `at_most`: a source that can
+    /// wait wakes this thread for half a ring at a time. Blocks: only between cycles.
+    pub fn wait(&self, at_most: Duration) {
+        self.shared.pipeline_thread.get_or_init(std::thread::current);
+        if self.ring.is_empty() && !self.shared.ended.load(Ordering::Acquire) {
+            std::thread::park_timeout(at_most);
+        }
+    }
+
+    /// Whether the source waits for room rather than drop.
+    pub fn waits(&self) -> bool {
+        self.waits
+    }
+}
+
+impl Drop for Intake {
+    fn drop(&mut self) {
+        self.shared.gone.store(true, Ordering::Release);
+        wake(&self.shared.source_thread);
+    }
+}

@@ -1,0 +1,117 @@
+//! What a feed counts and measures. Written by the source's thread, which may be a capture callback, so
+//! with plain arithmetic and atomics; read by anyone.
+
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// Channels that are looked at.
+pub const MAX_CHANNELS: usize = 8;
+
+/// Energies are counted in fixed point: full scale for a day fits, and so does one bit of sixteen.
+const UNIT: f32 = 4_294_967_296.0;
+
+/// What a feed counts.
+pub struct FeedStats {
+    /// Frames the source delivered, at the feed's rate, lost ones included.
+    pub captured: AtomicU64,
+    /// Frames that found the ring full.
+    pub overrun: AtomicU64,
+    /// Frames the device itself lost, as far as the source could tell.
+    pub lost: AtomicU64,
+    /// Times the device reported an overrun of its own buffer.
+    pub xruns: AtomicU64,
+    /// The longest call of a push, in nanoseconds.
+    pub callback_max_ns: AtomicU64,
+    /// Frame index of the first frame: 0, unless the stream continues another.
+    pub(super) begin: AtomicU64,
+    /// The device's clock. One reader only.
+    pub lateness: Lateness,
+    channels: AtomicU32,
+    energy: [AtomicU64; MAX_CHANNELS],
+}
+
+impl Default for FeedStats {
+    fn default() -> FeedStats {
+        FeedStats {
+            captured: AtomicU64::default(),
+            overrun: AtomicU64::default(),
+            lost: AtomicU64::default(),
+            xruns: AtomicU64::default(),
+            callback_max_ns: AtomicU64::default(),
+            begin: AtomicU64::default(),
+            lateness: Lateness::default(),
+            channels: AtomicU32::default(),
+            energy: Default::default(),
+        }
+    }
+}
+
+impl FeedStats {
+    /// Sums of the squares of each channel's samples so far, full scale = 1; empty for one channel.
+    /// They wrap after a day of full scale: look at differences, with [`energy_since`].
+    pub fn energies(&self) -> Vec<u64> {
+        let channels = self.channels.load(Relaxed) as usize;
+        self.energy[..channels.min(MAX_CHANNELS)].iter().map(|energy| energy.load(Relaxed)).collect()
+    }
+
+    pub(super) fn note_channels<S: Copy>(&self, samples: &[S], channels: usize, to_f32: impl Fn(S) -> f32) {
+        if channels < 2 {
+            return;
+        }
+        self.channels.store(channels as u32, Relaxed);
+        for (channel, energy) in self.energy.iter().enumerate().take(channels) {
+            let sum: f32 = samples[channel..].iter().step_by(channels).map(|&s| to_f32(s).powi(2)).sum();
+            // Not-a-number becomes 0.
+            energy.fetch_add((sum * UNIT) as u64, Relaxed);
+        }
+    }
+}
+
+/// The energy that came between two readings of [`FeedStats::energies`], full scale = 1.
+pub fn energy_since(before: u64, now: u64) -> f64 {
+    now.wrapping_sub(before) as f64 / f64::from(UNIT)
+}
+
+/// How late a device is: the time that has passed since its first samples, less the time that the
+/// samples since then last. It grows with a device that is slow, and falls with one that is fast.
+pub struct Lateness {
+    /// When the first samples came, plus 1; 0 if none have.
+    since: AtomicU64,
+    /// Frames since then.
+    given: AtomicU64,
+    /// The least since it was last taken.
+    least: AtomicI64,
+}
+
+impl Default for Lateness {
+    fn default() -> Lateness {
+        Lateness { since: AtomicU64::new(0), given: AtomicU64::new(0), least: AtomicI64::new(i64::MAX) }
+    }
+}
+
+impl Lateness {
+    /// Takes note of `frames` frames at `hz`, the last of which was captured at `now`. Real-time safe;
+    /// one writer only.
+    pub fn note(&self, now: u64, frames: u64, hz: u32) {
+        let since = self.since.load(Relaxed);
+        if since == 0 {
+            self.since.store(now + 1, Relaxed);
+            self.given.store(0, Relaxed);
+            self.least.fetch_min(0, Relaxed);
+            return;
+        }
+        let given = self.given.load(Relaxed) + frames;
+        self.given.store(given, Relaxed);
+        let due = (u128::from(given) * 1_000_000_000 / u128::from(hz.max(1))) as i64;
+        self.least.fetch_min(now.saturating_sub(since - 1) as i64 - due, Relaxed);
+    }
+
+    /// Begins anew, with the next samples: another device, or the same after a loss. By the writer.
+    pub fn restart(&self) {
+        self.since.store(0, Relaxed);
+    }
+
+    /// The least lateness since this was last asked, in nanoseconds; `None` if nothing came.
+    pub fn take(&self) -> Option<i64> {
+        Some(self.least.swap(i64::MAX, Relaxed)).filter(|late| *late != i64::MAX)
+    }
+}

@@ -1,0 +1,142 @@
+//! A feed whose device goes and comes back: one timeline, silence as long as the clock says, and books
+//! that balance.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use glottis_core::feed::{Door, Taken, capture_ring};
+use glottis_core::{Block, Feed, Intake, Rate, clock};
+
+const MS: u64 = 1_000_000;
+
+fn rate() -> Rate {
+    Rate::new(48_000).expect("on the list")
+}
+
+fn ring(blocks: usize) -> (Feed, Intake) {
+    clock::start();
+    capture_ring(rate(), blocks, false)
+}
+
+/// Everything in the ring: where each block is, whether it is marked as silence, and its samples.
+fn take_all(intake: &mut Intake) -> Vec<(i64, bool, Vec<f32>)> {
+    let mut block = Block::new(intake.rate());
+    let mut all = Vec::new();
+    while let Taken::Block = intake.take(&mut block) {
+        all.push((block.at, block.filled, block.samples().to_vec()));
+    }
+    all
+}
+
+fn push_ms(feed: &mut Feed, ms: usize, until: u64) {
+    feed.push_mono(&vec![0.5; ms * 48], until);
+}
+
+#[test]
+fn a_hole_is_as_long_as_the_clock_says_to_the_frame() {
+    let (mut feed, mut intake) = ring(1000);
+    push_ms(&mut feed, 25, 1000 * MS);
+    feed.interrupt();
+    // However often time is let pass, and whatever it is rounded to.
+    for now in (1000 * MS..1700 * MS).step_by(7_777_777) {
+        feed.silence(now);
+    }
+    // 700.5 ms after the last sound comes the first of 15 ms.
+    push_ms(&mut feed, 15, 1715 * MS + MS / 2);
+    let hole = 700 * 48 + 24;
+    let stats = feed.stats();
+    assert_eq!(stats.lost.load(Relaxed), hole);
+    assert_eq!(stats.captured.load(Relaxed), 25 * 48 + hole + 15 * 48);
+    feed.finish();
+    let blocks = take_all(&mut intake);
+    let samples: Vec<f32> = blocks.iter().flat_map(|(.., samples)| samples.clone()).collect();
+    let first_after = samples.iter().skip(25 * 48).position(|s| *s != 0.0).expect("sound again");
+    assert_eq!(first_after as u64, hole);
+    for (i, (at, filled, samples)) in blocks.iter().enumerate() {
+        assert_eq!(*at, 480 * i as i64, "one timeline");
+        assert_eq!(*filled, samples.iter().all(|s| *s == 0.0), "only whole blocks of silence are marked: {at}");
+    }
+}
+
+#[test]
+fn sound_that_overlaps_the_silence_is_not_cut_and_time_does_not_go_back() {
+    let (mut feed, mut intake) = ring(1000);
+    push_ms(&mut feed, 10, 1000 * MS);
+    feed.interrupt();
+    feed.silence(1100 * MS);
+    push_ms(&mut feed, 20, 1050 * MS);
+    feed.finish();
+    assert_eq!(take_all(&mut intake).len(), 1 + 10 + 2);
+}
+
+#[test]
+fn before_the_first_sound_there_is_no_hole() {
+    let (mut feed, mut intake) = ring(10);
+    feed.interrupt();
+    feed.silence(5000 * MS);
+    push_ms(&mut feed, 10, 9000 * MS);
+    assert_eq!(take_all(&mut intake).iter().map(|(at, ..)| *at).collect::<Vec<_>>(), [0]);
+    assert_eq!(feed.stats().lost.load(Relaxed), 0);
+}
+
+#[test]
+fn a_hole_of_days_costs_no_more_than_the_ring_and_is_counted_once() {
+    let (mut feed, mut intake) = ring(50);
+    push_ms(&mut feed, 10, 1000 * MS);
+    feed.interrupt();
+    let days = 3 * 24 * 3600 * 1000;
+    push_ms(&mut feed, 10, (1000 + days + 10) * MS);
+    let stats = feed.stats();
+    assert_eq!((stats.lost.load(Relaxed), stats.overrun.load(Relaxed)), (days * 48, 480), "no room for the last block");
+    assert_eq!(take_all(&mut intake).len(), 50);
+    push_ms(&mut feed, 10, (1000 + days + 20) * MS);
+    assert_eq!(take_all(&mut intake)[0].0 as u64, 480 + days * 48 + 480, "the position is right");
+}
+
+/// Holds back the last 100 frames.
+struct Late(Vec<f32>);
+
+impl Door for Late {
+    fn convert(&mut self, input: &[f32], take: &mut dyn FnMut(&[f32])) {
+        self.0.extend_from_slice(input);
+        let ready = self.0.len().saturating_sub(100);
+        take(&self.0[..ready]);
+        self.0.drain(..ready);
+    }
+    fn flush(&mut self, take: &mut dyn FnMut(&[f32])) {
+        take(&self.0);
+        self.0.clear();
+    }
+    fn latency(&self) -> u32 {
+        100
+    }
+    fn input_hz(&self) -> u32 {
+        48_000
+    }
+}
+
+#[test]
+fn what_the_converter_held_at_the_loss_comes_before_the_silence() {
+    let (mut feed, mut intake) = ring(100);
+    feed.set_door(Box::new(Late(Vec::new())));
+    push_ms(&mut feed, 10, 1000 * MS);
+    feed.interrupt();
+    push_ms(&mut feed, 10, 1020 * MS);
+    feed.finish();
+    let blocks = take_all(&mut intake);
+    let silent: Vec<bool> = blocks.iter().map(|(_, filled, _)| *filled).collect();
+    assert_eq!(silent, [false, true, false]);
+    assert!(blocks[0].2.iter().all(|s| *s == 0.5));
+}
+
+#[test]
+fn positions_go_on_beyond_31_and_32_bits() {
+    for begin in [1_u64 << 31, 1 << 32, 1 << 40] {
+        let (mut feed, mut intake) = ring(10);
+        let begin = (begin - 960) / 480 * 480;
+        feed.begin_at(begin);
+        push_ms(&mut feed, 40, 1000 * MS);
+        let at: Vec<i64> = take_all(&mut intake).iter().map(|(at, ..)| *at).collect();
+        assert_eq!(at, (0..4).map(|i| begin as i64 + 480 * i).collect::<Vec<_>>());
+        assert_eq!(intake.total(), begin + 4 * 480);
+    }
+}
