@@ -17,7 +17,7 @@ const ASSUMED: u32 = 48_000;
 
 /// Checks a pipeline.
 pub fn check(file: &Path, common: &Common) -> ExitCode {
-    let (registry, config) = match load(file, common) {
+    let (registry, config, _) = match load(file, common, false) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };

@@ -12,6 +12,7 @@ mod components;
 mod demo;
 mod devices;
 mod explain;
+mod plugins;
 mod progress;
 mod run;
 mod sim;

@@ -31,7 +31,7 @@ pub use glottis_core::{
     Problem, Rate, Reason, Registry, Sink, SinkError, SinkEvent, Source, SourceError, TurnMode,
 };
 pub use glottis_engine::{
-    BadCommand, Command, Commander, Event, EventKind, Pipeline, Report, Running, StartError, schema,
+    BadCommand, Command, Commander, Event, EventKind, Loader, Pipeline, Report, Running, StartError, schema,
 };
 pub use glottis_graph::config::{Problems, line_and_column};
 pub use glottis_graph::{Config, Graph, Plan, Turn};

@@ -11,10 +11,10 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use glottis_core::feed::FeedStats;
 use glottis_core::inlet::{Control as SinkControl, Link};
 use glottis_core::source::{Capture, SourceFormat};
-use glottis_core::{Feed, SinkEvent, Source, SourceError};
+use glottis_core::{Feed, Node, SinkEvent, Source, SourceError};
 use glottis_graph::plan::{NodeInfo, SinkEnd};
 use glottis_graph::{SignalReader, StepStats};
-use ringbuf::HeapProd;
+use ringbuf::{HeapCons, HeapProd};
 
 use crate::command::{BadCommand, Command};
 use crate::event::{ErrorFacts, Event, EventKind, ReadySink, ReadySource};
@@ -23,7 +23,10 @@ use crate::runner::{Ended, Order, Runner, Shared};
 use crate::supervisor::{Outcome, Supervisor};
 
 mod orders;
+mod swaps;
 mod telling;
+
+pub(crate) use swaps::Shop;
 
 /// A drain takes at most this long; then the rest is dropped by name.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -41,7 +44,10 @@ pub(crate) enum Inbox {
     SinkOpened(usize),
     SinkGaveUp(usize),
     SinkDone(usize, Outcome),
-    PipelineDone(Option<Ended>),
+    /// The pipeline thread is done: how it ended, unless it panicked, and what is left of it.
+    PipelineDone(Option<Ended>, Box<Runner>),
+    /// New versions of nodes are there, or could not be had.
+    Prepared(Result<swaps::Prepared, String>),
     Command(Command),
     BadCommand(BadCommand),
     Stop,
@@ -54,6 +60,7 @@ pub(crate) struct Parts {
     pub source_type: String,
     pub format: Result<SourceFormat, SourceError>,
     pub known: SourceFormat,
+    pub shop: Shop,
     pub inbox: Sender<Inbox>,
     pub outbox: Receiver<Inbox>,
 }
@@ -64,6 +71,7 @@ pub(crate) struct Live {
     pub runner: Runner,
     pub signals: SignalReader,
     pub orders: HeapProd<Order>,
+    pub retired: HeapCons<Box<dyn Node>>,
     pub shared: Arc<Shared>,
     pub interrupted: Arc<AtomicBool>,
     pub runtime: tokio::runtime::Runtime,
@@ -117,6 +125,8 @@ pub(crate) struct Control {
     sinks: Vec<SinkSeat>,
     signals: SignalReader,
     orders: HeapProd<Order>,
+    retired: HeapCons<Box<dyn Node>>,
+    shop: Shop,
     shared: Arc<Shared>,
     interrupted: Arc<AtomicBool>,
     runtime: Option<tokio::runtime::Runtime>,
@@ -175,6 +185,8 @@ impl Control {
             sinks,
             signals: live.signals,
             orders: live.orders,
+            retired: live.retired,
+            shop: parts.shop,
             shared: live.shared,
             interrupted: live.interrupted,
             runtime: Some(live.runtime),
@@ -231,6 +243,7 @@ impl Control {
 
     /// What is due now.
     fn step(&mut self) {
+        self.free_retired();
         self.start_sinks();
         if self.phase == Phase::Opening && (self.source.live() || self.sinks_ready()) {
             self.start_source();
@@ -280,11 +293,11 @@ impl Control {
     }
 
     fn start_runner(&mut self) {
-        let Some(runner) = self.runner.take() else { return };
+        let Some(mut runner) = self.runner.take().map(Box::new) else { return };
         let inbox = self.inbox.clone();
         let body = move || {
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runner.run()));
-            let _ = inbox.send(Inbox::PipelineDone(ended.ok()));
+            let _ = inbox.send(Inbox::PipelineDone(ended.ok(), runner));
         };
         match std::thread::Builder::new().name("glottis-pipeline".to_owned()).spawn(body) {
             Ok(thread) => self.runner_thread = Some(thread),
@@ -332,7 +345,9 @@ impl Control {
                 }
             }
             Inbox::SinkDone(index, outcome) => self.sinks[index].outcome = Some(outcome),
-            Inbox::PipelineDone(ended) => {
+            Inbox::PipelineDone(ended, runner) => {
+                // Closes every queue, if the thread panicked before it could.
+                drop(runner);
                 // Every signal it sent is in the ring by now.
                 self.drain_signals();
                 self.ended = Some(ended);
@@ -348,6 +363,7 @@ impl Control {
                 self.phase = if self.phase == Phase::Halting { Phase::Halting } else { Phase::Draining };
                 self.drain_until.get_or_insert(Instant::now() + DRAIN);
             }
+            Inbox::Prepared(prepared) => self.prepared(prepared),
             Inbox::Command(command) => self.obey(command),
             Inbox::BadCommand(bad) => {
                 self.tell(EventKind::Error(Box::new(ErrorFacts::bad_command(bad.name, None, bad.message))));

@@ -27,6 +27,6 @@ mod supervisor;
 
 pub use command::{BadCommand, Command};
 pub use event::{Event, EventKind};
-pub use pipeline::{Commander, Pipeline, Running, StartError};
+pub use pipeline::{Commander, Loader, Pipeline, Running, StartError};
 pub use report::Report;
 pub use schema::schema;

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use glottis_core::feed::Taken;
-use glottis_core::{Block, Fault, Intake, clock};
+use glottis_core::{Block, Fault, Intake, Node, clock};
 use glottis_graph::{Outlet, Schedule, Signal, Signals};
-use ringbuf::HeapCons;
-use ringbuf::traits::Consumer;
+use ringbuf::traits::{Consumer, Producer};
+use ringbuf::{HeapCons, HeapProd};
 
 /// An order for the pipeline thread, carried out between blocks and answered by
 /// [`Signal::Applied`].
@@ -29,8 +29,20 @@ pub(crate) enum Action {
     Pause(bool),
     Commit,
     Cancel,
-    Set { node: u16, param: &'static str, value: f64 },
+    Set {
+        node: u16,
+        param: &'static str,
+        value: f64,
+    },
+    /// A new node for the place of an old one, which goes back to be freed.
+    Swap {
+        node: u16,
+        new: Box<dyn Node>,
+    },
 }
+
+/// Nodes on their way back to be freed: control never has more swaps under way, so there is always room.
+pub(crate) const RETIRED: usize = 64;
 
 /// What the control thread and the pipeline thread share.
 #[derive(Default)]
@@ -53,6 +65,7 @@ pub(crate) struct Runner {
     pub schedule: Schedule,
     pub signals: Signals,
     pub orders: HeapCons<Order>,
+    pub retired: HeapProd<Box<dyn Node>>,
     pub shared: Arc<Shared>,
 }
 
@@ -64,8 +77,8 @@ const LOOK: Duration = Duration::from_millis(1);
 const NEXT_LOOK: u64 = 9_000_000;
 
 impl Runner {
-    /// Runs until the source ends or a halt is asked for.
-    pub fn run(mut self) -> Ended {
+    /// Runs until the source ends or a halt is asked for. What is left is freed on the control side.
+    pub fn run(&mut self) -> Ended {
         let mut block = Block::new(self.intake.rate());
         let mut processed = 0;
         let mut due = clock::now();
@@ -112,29 +125,45 @@ impl Runner {
     }
 
     fn obey(&mut self) {
-        while let Some(order) = self.orders.try_pop() {
-            let ok = self.carry_out(&order);
-            self.signals.put(Signal::Applied { id: order.id, ok });
+        while let Some(Order { id, sink, action }) = self.orders.try_pop() {
+            let ok = self.carry_out(sink, action);
+            self.signals.put(Signal::Applied { id, ok });
             self.schedule.wake();
         }
     }
 
-    fn carry_out(&mut self, order: &Order) -> bool {
-        if let Action::Set { node, param, value } = order.action {
-            return self.schedule.set(usize::from(node), param, value);
-        }
+    fn carry_out(&mut self, sink: Option<u16>, action: Action) -> bool {
+        let action = match action {
+            Action::Set { node, param, value } => return self.schedule.set(usize::from(node), param, value),
+            Action::Swap { node, new } => return self.swap(node, new),
+            action => action,
+        };
         let Runner { schedule, signals, .. } = self;
-        match order.sink {
-            Some(sink) => schedule.outlet(usize::from(sink)).is_some_and(|outlet| tell(outlet, &order.action, signals)),
+        match sink {
+            Some(sink) => schedule.outlet(usize::from(sink)).is_some_and(|outlet| tell(outlet, &action, signals)),
             None => {
                 // All that understand it: one is enough.
                 let mut any = false;
                 for outlet in schedule.outlets() {
-                    any |= tell(outlet, &order.action, signals);
+                    any |= tell(outlet, &action, signals);
                 }
                 any
             }
         }
+    }
+
+    /// Puts a node in the place of another. The one that is not needed goes back, whichever it is.
+    fn swap(&mut self, node: u16, mut new: Box<dyn Node>) -> bool {
+        let swapped = self.schedule.replace(usize::from(node), &mut new);
+        if let Err(old) = self.retired.try_push(new) {
+            debug_assert!(false, "more swaps under way than the ring holds");
+            // Better lost than freed on this thread.
+            std::mem::forget(old);
+        }
+        if let Some(at) = swapped {
+            self.signals.put(Signal::Swapped { node, at });
+        }
+        swapped.is_some()
     }
 }
 
@@ -145,7 +174,7 @@ fn tell(outlet: &mut Outlet, action: &Action, signals: &mut Signals) -> bool {
         Action::Pause(on) => outlet.pause(on),
         Action::Commit => outlet.commit(signals),
         Action::Cancel => return outlet.cancel(signals),
-        Action::Set { .. } => return false,
+        Action::Set { .. } | Action::Swap { .. } => return false,
     }
     true
 }

@@ -18,12 +18,17 @@ impl Control {
 
     pub(super) fn source_state(&mut self, state: &'static str) {
         let source = Some(self.source_type.clone());
-        self.tell(EventKind::State { source, sink: None, state });
+        self.tell(EventKind::State { source, node: None, sink: None, state });
     }
 
     pub(super) fn sink_state(&mut self, index: usize, state: &'static str) {
         let sink = Some(self.sinks[index].name.clone());
-        self.tell(EventKind::State { source: None, sink, state });
+        self.tell(EventKind::State { source: None, node: None, sink, state });
+    }
+
+    fn node_state(&self, index: u16, state: &'static str) -> EventKind {
+        let node = Some(self.nodes[usize::from(index)].info.name.clone());
+        EventKind::State { source: None, node, sink: None, state }
     }
 
     pub(super) fn drain_signals(&mut self) {
@@ -57,6 +62,9 @@ impl Control {
                 EventKind::Level { at: position(at), rms_dbfs: dbfs(rms), peak_dbfs: dbfs(peak) }
             }
             Signal::Fault { component, code } => self.fault(component, code),
+            Signal::Bypassed { node } => self.node_state(node, "bypassed"),
+            Signal::Rearmed { node } => self.node_state(node, "active"),
+            Signal::Swapped { node, at } => self.swapped(node, position(at)),
             Signal::Applied { id, ok } => return self.applied(id, ok),
         };
         self.tell(kind);
@@ -84,7 +92,7 @@ impl Control {
             // Told by the engine, once all is settled.
             SinkEvent::State("done" | "gave_up") if self.sinks[index].outcome.is_some() => return,
             SinkEvent::State("done") => return,
-            SinkEvent::State(state) => EventKind::State { source: None, sink: Some(sink), state },
+            SinkEvent::State(state) => EventKind::State { source: None, node: None, sink: Some(sink), state },
             SinkEvent::Connected { connection_id, capabilities } => {
                 EventKind::Connected { sink, connection_id, capabilities }
             }

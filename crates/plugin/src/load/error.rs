@@ -59,9 +59,16 @@ impl LoadError {
     }
 }
 
+impl LoadError {
+    /// The file and what is wrong, without the remedy.
+    pub fn what(&self) -> String {
+        format!("plugin {}: {:?}: {}", self.path.display(), self.wrong, self.message)
+    }
+}
+
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "plugin {}: {:?}: {}", self.path.display(), self.wrong, self.message)?;
+        f.write_str(&self.what())?;
         if !self.help.is_empty() {
             write!(f, " ({})", self.help)?;
         }

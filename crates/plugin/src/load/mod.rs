@@ -20,6 +20,7 @@ mod sink;
 mod source;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use glottis_core::Registry;
 use glottis_core::registry::Component;
@@ -62,8 +63,13 @@ fn open(file: &Path, named: &Path) -> Result<Vec<Component>, LoadError> {
     drop(bytes);
     let plugin = symbol(&file, named)?;
     inspect::entry(plugin.magic, plugin.size, plugin.abi_major, plugin.abi_minor, named)?;
-    describe::components(plugin, named)
+    let components = describe::components(plugin, named)?;
+    LOADED.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&components);
+    Ok(components)
 }
+
+/// Every component ever loaded: their tables are never freed, and here is who holds them.
+static LOADED: Mutex<Vec<Component>> = Mutex::new(Vec::new());
 
 /// The whole path of a file the user named with a folder.
 fn absolute(file: &Path, named: &Path) -> Result<PathBuf, LoadError> {
