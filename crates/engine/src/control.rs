@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use glottis_core::feed::FeedStats;
 use glottis_core::inlet::{Control as SinkControl, Link};
 use glottis_core::source::{Capture, SourceFormat};
-use glottis_core::{Feed, Node, SinkEvent, Source, SourceError};
+use glottis_core::{Feed, Intake, Node, SinkEvent, Source, SourceError};
 use glottis_graph::plan::{NodeInfo, SinkEnd};
 use glottis_graph::{SignalReader, StepStats};
 use ringbuf::{HeapCons, HeapProd};
@@ -68,6 +68,7 @@ pub(crate) struct Parts {
 /// What is made only once the run starts.
 pub(crate) struct Live {
     pub feed: Feed,
+    pub intake: Intake,
     pub runner: Runner,
     pub signals: SignalReader,
     pub orders: HeapProd<Order>,
@@ -118,7 +119,7 @@ pub(crate) struct Control {
     capture: Option<Box<dyn Capture>>,
     feed: Option<Feed>,
     feed_stats: Arc<FeedStats>,
-    runner: Option<Runner>,
+    runner: Option<(Box<Runner>, Intake)>,
     runner_thread: Option<JoinHandle<()>>,
     ended: Option<Option<Ended>>,
     nodes: Vec<NodeSeat>,
@@ -178,7 +179,7 @@ impl Control {
             capture: None,
             feed_stats: live.feed.stats(),
             feed: Some(live.feed),
-            runner: Some(live.runner),
+            runner: Some((Box::new(live.runner), live.intake)),
             runner_thread: None,
             ended: None,
             nodes,
@@ -293,10 +294,10 @@ impl Control {
     }
 
     fn start_runner(&mut self) {
-        let Some(mut runner) = self.runner.take().map(Box::new) else { return };
+        let Some((mut runner, intake)) = self.runner.take() else { return };
         let inbox = self.inbox.clone();
         let body = move || {
-            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runner.run()));
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runner.run(intake)));
             let _ = inbox.send(Inbox::PipelineDone(ended.ok(), runner));
         };
         match std::thread::Builder::new().name("glottis-pipeline".to_owned()).spawn(body) {

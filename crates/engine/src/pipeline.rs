@@ -164,9 +164,10 @@ fn launch(
         let (retired, retired_reader) = HeapRb::new(RETIRED).split();
         let shared = Arc::new(Shared::default());
         let schedule = graph.schedule;
-        let runner = Runner { intake, schedule, signals, orders: order_reader, retired, shared: shared.clone() };
+        let runner = Runner { schedule, signals, orders: order_reader, retired, shared: shared.clone() };
         let signals = signal_reader;
-        let live = Live { feed, runner, signals, orders, retired: retired_reader, shared, interrupted, runtime };
+        let live =
+            Live { feed, intake, runner, signals, orders, retired: retired_reader, shared, interrupted, runtime };
         Control::new(parts, graph.nodes, graph.sinks, live, on_event).run()
     })
 }

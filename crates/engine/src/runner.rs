@@ -61,7 +61,6 @@ pub(crate) struct Ended {
 }
 
 pub(crate) struct Runner {
-    pub intake: Intake,
     pub schedule: Schedule,
     pub signals: Signals,
     pub orders: HeapCons<Order>,
@@ -77,9 +76,10 @@ const LOOK: Duration = Duration::from_millis(1);
 const NEXT_LOOK: u64 = 9_000_000;
 
 impl Runner {
-    /// Runs until the source ends or a halt is asked for. What is left is freed on the control side.
-    pub fn run(&mut self) -> Ended {
-        let mut block = Block::new(self.intake.rate());
+    /// Runs until the source ends or a halt is asked for. What is left is freed on the control side; but the
+    /// end of `intake` is told from here, since a source that waits for room may be all that side waits for.
+    pub fn run(&mut self, mut intake: Intake) -> Ended {
+        let mut block = Block::new(intake.rate());
         let mut processed = 0;
         let mut due = clock::now();
         loop {
@@ -88,7 +88,7 @@ impl Runner {
                 self.schedule.halt(&mut self.signals);
                 return Ended { result: Ok(()), processed };
             }
-            match self.intake.take(&mut block) {
+            match intake.take(&mut block) {
                 Taken::Block => {
                     let taken = clock::now();
                     due = taken + NEXT_LOOK;
@@ -99,29 +99,18 @@ impl Runner {
                     }
                     let took = clock::now().saturating_sub(taken);
                     self.schedule.wake();
-                    if !self.intake.waits() {
+                    if !intake.waits() {
                         self.shared.cycle_max_ns.fetch_max(took, Ordering::Relaxed);
                     }
                 }
                 Taken::Ended => {
-                    let total = self.intake.total();
+                    let total = intake.total();
                     let result = self.schedule.finish(total, &mut self.signals);
                     return Ended { result, processed: total };
                 }
-                Taken::Empty => self.wait(due),
+                Taken::Empty => wait(&intake, due),
             }
         }
-    }
-
-    /// Sleeps until the next block is due, then looks each millisecond. A source that can wait wakes
-    /// this thread itself.
-    fn wait(&self, due: u64) {
-        if self.intake.waits() {
-            // A slow one, a program that speaks into stdin, is not kept waiting for half a ring.
-            return self.intake.wait(LOOK * 2);
-        }
-        let ahead = Duration::from_nanos(due.saturating_sub(clock::now()));
-        std::thread::park_timeout(ahead.max(LOOK));
     }
 
     fn obey(&mut self) {
@@ -165,6 +154,17 @@ impl Runner {
         }
         swapped.is_some()
     }
+}
+
+/// Sleeps until the next block is due, then looks each millisecond. A source that can wait wakes this
+/// thread itself.
+fn wait(intake: &Intake, due: u64) {
+    if intake.waits() {
+        // A slow one, a program that speaks into stdin, is not kept waiting for half a ring.
+        return intake.wait(LOOK * 2);
+    }
+    let ahead = Duration::from_nanos(due.saturating_sub(clock::now()));
+    std::thread::park_timeout(ahead.max(LOOK));
 }
 
 fn tell(outlet: &mut Outlet, action: &Action, signals: &mut Signals) -> bool {
