@@ -34,7 +34,7 @@ pub struct Common {
     /// Override a key of the configuration; lists go by name or index (sink.avatar.user_id=kiosk-2)
     #[arg(long = "set", value_name = "PATH=VALUE", global = true)]
     pub set: Vec<String>,
-    /// Load a plugin library
+    /// Load a plugin library (repeatable); native code is trusted code
     #[arg(long = "plugin", value_name = "PATH", global = true)]
     pub plugin: Vec<PathBuf>,
     /// How much to log to stderr
@@ -137,6 +137,9 @@ pub struct Run {
     /// Stop after this time, for example 30s
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub time: Option<Duration>,
+    /// Look at the files of plugins, and swap in new versions without a gap
+    #[arg(long)]
+    pub watch: bool,
     /// Write the report as JSON to a file
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,

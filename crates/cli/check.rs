@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 
 use crate::args::Common;
 use crate::explain;
-use crate::run::load;
+use crate::run::read;
 
 /// The rate a source is taken to have where it cannot tell without being opened.
 const ASSUMED: u32 = 48_000;
 
 /// Checks a pipeline.
 pub fn check(file: &Path, common: &Common) -> ExitCode {
-    let (registry, config) = match load(file, common) {
+    let (registry, config) = match read(file, common) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };

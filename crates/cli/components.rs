@@ -9,12 +9,11 @@ use serde_json::{Value, json};
 
 use crate::args::Common;
 use crate::explain;
+use crate::plugins::Plugins;
 
 fn registry(common: &Common) -> Result<Registry, ExitCode> {
     let mut registry = glottis::components();
-    for path in &common.plugin {
-        glottis::plugin::load(&mut registry, path).map_err(|e| explain::failure(&e.to_string(), explain::CONFIG))?;
-    }
+    Plugins::load(&mut registry, common, None, false).map_err(|error| explain::not_loaded(&error))?;
     Ok(registry)
 }
 

@@ -43,7 +43,7 @@ fn load(pipeline: Option<&Path>, common: &Common) -> Result<(Registry, Config), 
         run::adjust(&mut config, common)?;
         return Ok((glottis::components(), config));
     };
-    run::load(file, common)
+    run::read(file, common)
 }
 
 fn print(diagnosis: &Diagnosis) {

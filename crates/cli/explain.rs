@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::plugins::NotLoaded;
 use glottis::{Place, Problem, Problems};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 
@@ -86,6 +87,14 @@ fn shown(problem: &Problem, all: &Problems, text: &Arc<NamedSource<String>>) -> 
         help: (!problem.help.is_empty()).then(|| problem.help.clone()),
         span,
         text: text.clone(),
+    }
+}
+
+/// Prints why a plugin was not loaded. The exit code is that of a bad configuration.
+pub fn not_loaded(error: &NotLoaded) -> ExitCode {
+    match error {
+        NotLoaded::Named(error) => failure(&error.to_string(), CONFIG),
+        NotLoaded::Configured(error) => problems(error),
     }
 }
 

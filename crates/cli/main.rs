@@ -15,6 +15,7 @@ mod demo;
 mod devices;
 mod doctor;
 mod explain;
+mod plugins;
 mod progress;
 mod ravatar;
 mod run;

@@ -64,8 +64,9 @@ impl Progress {
             EventKind::SpeechStart { .. } => self.speaking = true,
             EventKind::SpeechEnd { .. } => self.speaking = false,
             EventKind::SegmentEnd { .. } => self.segments += 1,
-            EventKind::State { source, sink, state, .. } => {
-                let who = source.as_ref().map(|_| "source".to_owned()).or(sink.clone()).unwrap_or_default();
+            EventKind::State { source, node, sink, state, .. } => {
+                let who = source.as_ref().map(|_| "source".to_owned()).or(node.clone()).or(sink.clone());
+                let who = who.unwrap_or_default();
                 self.states.insert(who, state);
             }
             _ => {}
@@ -89,10 +90,12 @@ fn plain(kind: &EventKind) -> Option<String> {
             let rate = source.rate.map_or(String::new(), |rate| format!(" at {rate} Hz"));
             format!("{} {}{rate} → {}", source.kind, source.device, names.join(", "))
         }
-        EventKind::State { source, sink, state, device } => {
+        EventKind::State { source, node, sink, state, device } => {
             let device = device.as_ref().map_or(String::new(), |device| format!(" ({device})"));
-            format!("{}: {state}{device}", who(source, sink))
+            let node = node.as_ref().map(|name| format!("node {name}"));
+            format!("{}: {state}{device}", node.unwrap_or_else(|| who(source, sink)))
         }
+        EventKind::Swapped { node, plugin, .. } => format!("node {node}: a new version from {plugin}"),
         EventKind::SegmentBegin { sink, segment, .. } => format!("{sink}: segment {segment} begins"),
         EventKind::SegmentEnd { sink, segment, frames, reason, .. } => {
             format!("{sink}: segment {segment} ends, {frames} frames ({})", reason.name())

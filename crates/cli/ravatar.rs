@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::args::{self, Common, Ravatar};
 use crate::explain;
-use crate::run::load;
+use crate::run::read;
 
 /// The type of the sinks this is about.
 const TYPE: &str = "ravatar";
@@ -30,7 +30,7 @@ pub fn ravatar(what: &Ravatar, common: &Common) -> ExitCode {
 
 /// The user that the sink of the configuration names.
 fn account(args: &args::Account, common: &Common) -> Result<Account, ExitCode> {
-    let (registry, config) = load(&args.pipeline, common)?;
+    let (registry, config) = read(&args.pipeline, common)?;
     let pipeline = Pipeline::new(&config, &registry).map_err(|problems| explain::problems(&problems))?;
     let name = choose(&pipeline, args.sink.as_deref()).map_err(|wrong| explain::failure(&wrong, explain::CONFIG))?;
     let Some((settings, context)) = pipeline.sink(&name) else {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use glottis::{Command, Config, Event, EventKind, Pipeline, Registry, Report, StartError};
 
 use crate::args::{Common, Run};
+use crate::plugins::Plugins;
 use crate::progress::Progress;
 use crate::service::Service;
 use crate::{explain, stop, table};
@@ -17,7 +18,7 @@ pub fn run(args: &Run, common: &Common) -> ExitCode {
     if let Err(message) = usage(args, common) {
         return explain::failure(&message, explain::CONFIG);
     }
-    let (registry, config) = match load(&args.pipeline, common) {
+    let (registry, config, plugins) = match load(&args.pipeline, common, args.watch) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
@@ -39,7 +40,7 @@ pub fn run(args: &Run, common: &Common) -> ExitCode {
         Ok(pipeline) => pipeline,
         Err(problems) => return explain::problems(&problems),
     };
-    match go(pipeline, args, events) {
+    match go(pipeline.loader(plugins.loader()), args, plugins, events) {
         Ok(report) => conclude(&report, report_file, common.json),
         Err(code) => code,
     }
@@ -55,17 +56,21 @@ fn usage(args: &Run, common: &Common) -> Result<(), String> {
     }
 }
 
-/// The registry with its plugins, and the configuration with its overrides.
-pub fn load(file: &Path, common: &Common) -> Result<(Registry, Config), ExitCode> {
+/// The registry with its plugins, and the configuration with its overrides. With `watched` the plugins'
+/// files may change meanwhile.
+pub fn load(file: &Path, common: &Common, watched: bool) -> Result<(Registry, Config, Plugins), ExitCode> {
     let mut config = Config::read(file).map_err(|problems| explain::problems(&problems))?;
     adjust(&mut config, common)?;
     let mut registry = glottis::components();
-    for path in common.plugin.iter().chain(&config.plugins()) {
-        if let Err(error) = glottis::plugin::load(&mut registry, path) {
-            return Err(explain::failure(&error.to_string(), explain::CONFIG));
-        }
+    match Plugins::load(&mut registry, common, Some(&config), watched) {
+        Ok(plugins) => Ok((registry, config, plugins)),
+        Err(error) => Err(explain::not_loaded(&error)),
     }
-    Ok((registry, config))
+}
+
+/// The same for a command that runs once and watches nothing.
+pub fn read(file: &Path, common: &Common) -> Result<(Registry, Config), ExitCode> {
+    load(file, common, false).map(|(registry, config, _)| (registry, config))
 }
 
 /// Puts the overrides of the command line into a configuration.
@@ -76,7 +81,12 @@ pub fn adjust(config: &mut Config, common: &Common) -> Result<(), ExitCode> {
     Ok(())
 }
 
-fn go(pipeline: Pipeline, args: &Run, events: Option<Box<dyn Write + Send>>) -> Result<Report, ExitCode> {
+fn go(
+    pipeline: Pipeline,
+    args: &Run,
+    plugins: Plugins,
+    events: Option<Box<dyn Write + Send>>,
+) -> Result<Report, ExitCode> {
     let mut events = events;
     let mut progress = Progress::new();
     let mut service = Service::new();
@@ -100,6 +110,9 @@ fn go(pipeline: Pipeline, args: &Run, events: Option<Box<dyn Write + Send>>) -> 
     }
     if let Some(time) = args.time {
         running.stop_after(time);
+    }
+    if args.watch {
+        plugins.watch(running.commander());
     }
     if args.control.is_some() {
         let commander = running.commander();

@@ -41,7 +41,7 @@ struct Stage {
 
 /// Runs the pipeline as fast as it goes and prints what it cost.
 pub fn throughput(file: &Path, common: &Common) -> ExitCode {
-    let (registry, mut config) = match run::load(file, common) {
+    let (registry, mut config) = match run::read(file, common) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };

@@ -15,6 +15,8 @@ pub enum FaultCode {
     BadParameter,
     /// The component took longer than its time budget.
     DeadlineMissed,
+    /// The component panicked, and the panic was caught at the border of its library.
+    Panicked,
 }
 
 impl FaultCode {
@@ -26,6 +28,7 @@ impl FaultCode {
             FaultCode::BodyFull => "BodyFull",
             FaultCode::BadParameter => "BadParameter",
             FaultCode::DeadlineMissed => "DeadlineMissed",
+            FaultCode::Panicked => "Panicked",
         }
     }
 
@@ -40,7 +43,11 @@ impl FaultCode {
             }
             FaultCode::BodyFull => "the encoder wrote more bytes than it announced: a bug in that encoder",
             FaultCode::BadParameter => "see the component's parameters and ranges with `glottis components`",
-            FaultCode::DeadlineMissed => "the component is too slow for real time on this machine",
+            FaultCode::DeadlineMissed => {
+                "the component is too slow for real time on this machine; it is bypassed where its output has its \
+                 input's format"
+            }
+            FaultCode::Panicked => "a bug in that component: it is bypassed where its output has its input's format",
         }
     }
 }

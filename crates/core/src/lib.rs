@@ -51,5 +51,5 @@ pub use packet::{Body, Packet, PacketKind, Reason, Receipt};
 pub use param::{Param, Settings};
 pub use problem::{Place, Problem};
 pub use registry::{Context, Registry};
-pub use sink::{Sink, SinkError, SinkErrorKind, TurnMode};
+pub use sink::{BlockingSink, Sink, SinkError, SinkErrorKind, TurnMode};
 pub use source::{Source, SourceError};

@@ -94,6 +94,21 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Reason; 11] = [
+        Reason::SpeechEnd,
+        Reason::Release,
+        Reason::Commit,
+        Reason::Max,
+        Reason::Cancel,
+        Reason::Interrupt,
+        Reason::Misfire,
+        Reason::Gap,
+        Reason::Overflow,
+        Reason::Disconnected,
+        Reason::Stop,
+    ];
+
     /// The name events carry.
     pub const fn name(self) -> &'static str {
         match self {

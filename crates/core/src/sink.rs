@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::audio::Rate;
 use crate::inlet::{Inlet, Item};
 use crate::ledger::Cause;
+use crate::packet::Packet;
 use crate::param::Table;
 use crate::problem::Problem;
 
@@ -70,6 +71,63 @@ pub trait Sink: Send {
         let _ = (attempt, opened);
         None
     }
+
+    /// The same sink as three blocking calls, if it is one. Only such a sink can be offered by a
+    /// library that is loaded at run time: an async runtime does not reach across that border.
+    fn blocking(self: Box<Self>) -> Option<Box<dyn BlockingSink>> {
+        None
+    }
+}
+
+/// A sink of three calls that may block, on a thread of its own: what a plugin offers. `open`, then
+/// `write` for every packet, then `close`; after a failure with [`SinkErrorKind::Retry`] from `open`
+/// again.
+pub trait BlockingSink: Send {
+    /// See [`Sink::wants`].
+    fn wants(&self) -> Wants {
+        Wants::default()
+    }
+
+    /// See [`Sink::prepare`].
+    ///
+    /// # Errors
+    /// The sink cannot take this.
+    fn prepare(&mut self, edge: &Edge) -> Result<(), Problem> {
+        let _ = edge;
+        Ok(())
+    }
+
+    /// Connects, or opens a file.
+    ///
+    /// # Errors
+    /// What went wrong, and what it obliges the engine to do.
+    fn open(&mut self) -> Result<(), SinkError>;
+
+    /// Takes a packet. When this returns `Ok` its frames count as delivered.
+    ///
+    /// # Errors
+    /// What went wrong, and what it obliges the engine to do. The frames of the packet are dropped by
+    /// name.
+    fn write(&mut self, packet: &Packet) -> Result<(), SinkError>;
+
+    /// Ends what is open, within two seconds. Called once for each `open` that succeeded.
+    ///
+    /// # Errors
+    /// What was written may be incomplete.
+    fn close(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// See [`Sink::backoff`]. Here as [`three_tries`].
+    fn backoff(&self, attempt: u32, opened: bool) -> Option<Duration> {
+        let _ = opened;
+        three_tries(attempt)
+    }
+}
+
+/// The waits of a sink that has nothing better to say: 1, 2 and 4 seconds, then it is given up.
+pub fn three_tries(attempt: u32) -> Option<Duration> {
+    (1..=3).contains(&attempt).then(|| Duration::from_secs(1 << (attempt - 1)))
 }
 
 /// What an outlet shall do for its sink.

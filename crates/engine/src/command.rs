@@ -1,5 +1,7 @@
 //! What a run can be told while it runs, and the JSON it is told in. Control side.
 
+use std::path::PathBuf;
+
 use serde_json::{Map, Value};
 
 /// A command. `sink: None` means all that understand it.
@@ -57,6 +59,14 @@ pub enum Command {
         /// Its value; booleans are 0 and 1.
         value: f64,
     },
+    /// Put new versions of nodes in the place of the old ones, between two blocks. At least one of the two
+    /// is given.
+    Swap {
+        /// The node's name; without it, every node that came from this library.
+        node: Option<String>,
+        /// The library with the new version; without it, the one the node came from, loaded again.
+        plugin: Option<PathBuf>,
+    },
     /// Hand out the streaming URL, with its token.
     StreamingUrl {
         /// The sink's name.
@@ -77,8 +87,8 @@ pub struct BadCommand {
     pub message: String,
 }
 
-const NAMES: [&str; 11] =
-    ["talk", "mute", "pause", "commit", "cancel", "interrupt", "text", "set", "streaming_url", "stats", "stop"];
+const NAMES: [&str; 12] =
+    ["talk", "mute", "pause", "commit", "cancel", "interrupt", "text", "set", "swap", "streaming_url", "stats", "stop"];
 
 impl Command {
     /// The command a line of JSON holds.
@@ -107,6 +117,7 @@ impl Command {
             Command::Interrupt { .. } => "interrupt",
             Command::Text { .. } => "text",
             Command::Set { .. } => "set",
+            Command::Swap { .. } => "swap",
             Command::StreamingUrl { .. } => "streaming_url",
             Command::Stats => "stats",
             Command::Stop => "stop",
@@ -124,7 +135,7 @@ impl Command {
             | Command::Interrupt { sink }
             | Command::Text { sink, .. }
             | Command::StreamingUrl { sink } => sink.as_deref(),
-            Command::Set { .. } | Command::Stats | Command::Stop => None,
+            Command::Set { .. } | Command::Swap { .. } | Command::Stats | Command::Stop => None,
         }
     }
 }
@@ -146,6 +157,7 @@ impl Fields {
             "set" => {
                 Command::Set { node: self.text("node")?, param: self.text("param")?, value: self.number("value")? }
             }
+            "swap" => self.swap()?,
             "streaming_url" => Command::StreamingUrl { sink: self.sink()? },
             "stats" => Command::Stats,
             "stop" => Command::Stop,
@@ -180,12 +192,26 @@ impl Fields {
         }
     }
 
+    fn swap(&mut self) -> Result<Command, String> {
+        let node = self.name("node", "the name of a node")?;
+        let plugin = self.name("plugin", "the file of a library")?.map(PathBuf::from);
+        if node.is_none() && plugin.is_none() {
+            return Err("it needs \"node\", the name of a node, or \"plugin\", the file of a library".to_owned());
+        }
+        Ok(Command::Swap { node, plugin })
+    }
+
     fn sink(&mut self) -> Result<Option<String>, String> {
-        match self.fields.remove("sink") {
+        self.name("sink", "the name of a sink")
+    }
+
+    /// A text that may be absent, null or empty.
+    fn name(&mut self, key: &str, what: &str) -> Result<Option<String>, String> {
+        match self.fields.remove(key) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(name)) if name.is_empty() => Ok(None),
             Some(Value::String(name)) => Ok(Some(name)),
-            Some(_) => Err("\"sink\" is the name of a sink".to_owned()),
+            Some(_) => Err(format!("\"{key}\" is {what}")),
         }
     }
 }
@@ -209,6 +235,8 @@ mod tests {
         assert_eq!(set, Ok(Command::Set { node: "gain".into(), param: "db".into(), value: -6.0 }));
         let text = Command::parse(r#"{"do":"text","text":"hi","sink":"avatar"}"#);
         assert_eq!(text, Ok(Command::Text { sink: Some("avatar".into()), text: "hi".into() }));
+        let swap = Command::parse(r#"{"do":"swap","node":"gain","plugin":"./new.so"}"#);
+        assert_eq!(swap, Ok(Command::Swap { node: Some("gain".into()), plugin: Some("./new.so".into()) }));
     }
 
     #[test]
@@ -220,6 +248,7 @@ mod tests {
             (r#"{"do":"tlak","on":true}"#, Some("tlak"), "did you mean \"talk\"?"),
             (r#"{"do":"talk"}"#, Some("talk"), "needs \"on\""),
             (r#"{"do":"stop","now":true}"#, Some("stop"), "no field \"now\""),
+            (r#"{"do":"swap"}"#, Some("swap"), "needs \"node\""),
         ] {
             let bad = Command::parse(line).unwrap_err();
             assert_eq!(bad.name.as_deref(), name, "{line}");

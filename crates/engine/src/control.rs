@@ -11,10 +11,10 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use glottis_core::feed::FeedStats;
 use glottis_core::inlet::{Control as SinkControl, Link};
 use glottis_core::source::{Capture, SourceFormat};
-use glottis_core::{Feed, SinkEvent, Source, SourceError};
+use glottis_core::{Feed, Intake, Node, SinkEvent, Source, SourceError};
 use glottis_graph::plan::{NodeInfo, SinkEnd};
 use glottis_graph::{SignalReader, StepStats};
-use ringbuf::HeapProd;
+use ringbuf::{HeapCons, HeapProd};
 
 use crate::command::{BadCommand, Command};
 use crate::event::{ErrorFacts, Event, EventKind, ReadySink, ReadySource};
@@ -25,7 +25,10 @@ use crate::supervisor::{Outcome, Supervisor};
 use crate::watch::Watch;
 
 mod orders;
+mod swaps;
 mod telling;
+
+pub(crate) use swaps::Shop;
 
 /// A drain takes at most this long; then the rest is dropped by name.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -43,9 +46,12 @@ pub(crate) enum Inbox {
     SinkOpened(usize),
     SinkGaveUp(usize),
     SinkDone(usize, Outcome),
-    PipelineDone(Option<Ended>),
+    /// The pipeline thread is done: how it ended, unless it panicked, and what is left of it.
+    PipelineDone(Option<Ended>, Box<Runner>),
     /// The pipeline thread runs at common priority, and why.
     RealtimeRefused(String),
+    /// New versions of nodes are there, or could not be had.
+    Prepared(Result<swaps::Prepared, String>),
     Command(Command),
     BadCommand(BadCommand),
     Stop,
@@ -58,6 +64,7 @@ pub(crate) struct Parts {
     pub source_type: String,
     pub format: Result<SourceFormat, SourceError>,
     pub known: SourceFormat,
+    pub shop: Shop,
     pub inbox: Sender<Inbox>,
     pub outbox: Receiver<Inbox>,
 }
@@ -65,9 +72,11 @@ pub(crate) struct Parts {
 /// What is made only once the run starts.
 pub(crate) struct Live {
     pub feed: Feed,
+    pub intake: Intake,
     pub runner: Runner,
     pub signals: SignalReader,
     pub orders: HeapProd<Order>,
+    pub retired: HeapCons<Box<dyn Node>>,
     pub shared: Arc<Shared>,
     pub interrupted: Arc<AtomicBool>,
     pub runtime: tokio::runtime::Runtime,
@@ -116,13 +125,15 @@ pub(crate) struct Control {
     capture: Option<Box<dyn Capture>>,
     feed: Option<Feed>,
     feed_stats: Arc<FeedStats>,
-    runner: Option<Runner>,
+    runner: Option<(Box<Runner>, Intake)>,
     runner_thread: Option<JoinHandle<()>>,
     ended: Option<Option<Ended>>,
     nodes: Vec<NodeSeat>,
     sinks: Vec<SinkSeat>,
     signals: SignalReader,
     orders: HeapProd<Order>,
+    retired: HeapCons<Box<dyn Node>>,
+    shop: Shop,
     shared: Arc<Shared>,
     interrupted: Arc<AtomicBool>,
     runtime: Option<tokio::runtime::Runtime>,
@@ -176,13 +187,15 @@ impl Control {
             capture: None,
             feed_stats: live.feed.stats(),
             feed: Some(live.feed),
-            runner: Some(live.runner),
+            runner: Some((Box::new(live.runner), live.intake)),
             runner_thread: None,
             ended: None,
             nodes,
             sinks,
             signals: live.signals,
             orders: live.orders,
+            retired: live.retired,
+            shop: parts.shop,
             shared: live.shared,
             interrupted: live.interrupted,
             runtime: Some(live.runtime),
@@ -242,6 +255,7 @@ impl Control {
 
     /// What is due now.
     fn step(&mut self) {
+        self.free_retired();
         self.start_sinks();
         if self.phase == Phase::Opening && (self.source.live() || self.sinks_ready()) {
             self.start_source();
@@ -296,7 +310,7 @@ impl Control {
     }
 
     fn start_runner(&mut self) {
-        let Some(runner) = self.runner.take() else { return };
+        let Some((mut runner, intake)) = self.runner.take() else { return };
         let inbox = self.inbox.clone();
         // A thread that never sleeps, as with a source that can wait, must not stand before all others.
         let urgent = self.source.live();
@@ -304,8 +318,8 @@ impl Control {
             if urgent && let Err(why) = realtime::ask() {
                 let _ = inbox.send(Inbox::RealtimeRefused(why));
             }
-            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runner.run()));
-            let _ = inbox.send(Inbox::PipelineDone(ended.ok()));
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runner.run(intake)));
+            let _ = inbox.send(Inbox::PipelineDone(ended.ok(), runner));
         };
         match std::thread::Builder::new().name("glottis-pipeline".to_owned()).spawn(body) {
             Ok(thread) => self.runner_thread = Some(thread),
@@ -356,7 +370,9 @@ impl Control {
                 }
             }
             Inbox::SinkDone(index, outcome) => self.sinks[index].outcome = Some(outcome),
-            Inbox::PipelineDone(ended) => {
+            Inbox::PipelineDone(ended, runner) => {
+                // Closes every queue, if the thread panicked before it could.
+                drop(runner);
                 // Every signal it sent is in the ring by now.
                 self.drain_signals();
                 self.ended = Some(ended);
@@ -376,6 +392,7 @@ impl Control {
                 let text = format!("the pipeline thread runs without real-time priority: {why}");
                 self.tell(EventKind::notice(&self.source_type, realtime::REFUSED, text, realtime::ADVICE));
             }
+            Inbox::Prepared(prepared) => self.prepared(prepared),
             Inbox::Command(command) => self.obey(command),
             Inbox::BadCommand(bad) => {
                 self.tell(EventKind::Error(Box::new(ErrorFacts::bad_command(bad.name, None, bad.message))));

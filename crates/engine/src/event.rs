@@ -40,11 +40,14 @@ pub enum EventKind {
         /// The sinks.
         sinks: Vec<ReadySink>,
     },
-    /// The source or a sink is in another state.
+    /// The source, a node or a sink is in another state.
     State {
         /// The source's type, if it is the source.
         #[serde(skip_serializing_if = "Option::is_none")]
         source: Option<String>,
+        /// The node's name, if it is a node: `bypassed` after a failure, `active` once it is tried again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        node: Option<String>,
         /// The sink's name, if it is a sink.
         #[serde(skip_serializing_if = "Option::is_none")]
         sink: Option<String>,
@@ -209,6 +212,15 @@ pub enum EventKind {
         rms_dbfs: f32,
         /// Largest magnitude in dB of full scale; −120 for silence.
         peak_dbfs: f32,
+    },
+    /// A new version of a node stands in the place of the old one.
+    Swapped {
+        /// The node's name.
+        node: String,
+        /// The library it came from.
+        plugin: String,
+        /// The first frame it got.
+        at: u64,
     },
     /// The report so far.
     Stats(Box<Report>),

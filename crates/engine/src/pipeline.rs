@@ -1,6 +1,6 @@
 //! Build, start, and the handle on a run. Control side.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use crossbeam_channel::Sender;
 use glottis_core::feed::capture_ring;
 use glottis_core::inlet::Emit;
+use glottis_core::registry::Component;
 use glottis_core::source::SourceFormat;
 use glottis_core::{Context, Problem, Rate, Registry, Settings, SourceError, clock};
 use glottis_graph::config::Problems;
@@ -17,10 +18,10 @@ use ringbuf::HeapRb;
 use ringbuf::traits::Split;
 
 use crate::command::Command;
-use crate::control::{Control, Inbox, Live, Parts};
+use crate::control::{Control, Inbox, Live, Parts, Shop};
 use crate::event::Event;
 use crate::report::Report;
-use crate::runner::{Runner, Shared};
+use crate::runner::{RETIRED, Runner, Shared};
 
 /// Half a second of blocks: what stands behind the pipeline thread when the machine stalls.
 const CAPTURE_BLOCKS: usize = 50;
@@ -34,7 +35,12 @@ pub struct Pipeline {
     config: Config,
     registry: Registry,
     context: Context,
+    loader: Option<Loader>,
 }
+
+/// Loads the library at a path, for the command `swap`: its components, or what is wrong with it. Called
+/// on a thread of its own.
+pub type Loader = Arc<dyn Fn(&Path) -> Result<Vec<Component>, String> + Send + Sync>;
 
 /// Why a run did not start. Nothing was opened.
 #[derive(Debug)]
@@ -65,7 +71,14 @@ impl Pipeline {
         let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let context = Context { started, state_dir: state_dir(), ..Context::default() };
         let plan = Plan::new(config, registry, &context)?;
-        Ok(Pipeline { plan, config: config.clone(), registry: registry.clone(), context })
+        Ok(Pipeline { plan, config: config.clone(), registry: registry.clone(), context, loader: None })
+    }
+
+    /// Lets the command `swap` load libraries. Without a loader it is refused.
+    #[must_use]
+    pub fn loader(mut self, loader: Loader) -> Pipeline {
+        self.loader = Some(loader);
+        self
     }
 
     /// The names and types of the sinks, as configured.
@@ -126,7 +139,8 @@ impl Pipeline {
             Ok(built) => built,
             Err(problems) => return Err(StartError::Config(explain(&self.config, problems, &format))),
         };
-        let parts = Parts { source, source_type, format, known, inbox: inbox.clone(), outbox };
+        let shop = Shop::new(self.loader, self.registry, self.config.base());
+        let parts = Parts { source, source_type, format, known, shop, inbox: inbox.clone(), outbox };
         let interrupted = Arc::new(AtomicBool::new(false));
         let thread = launch(parts, graph, Box::new(on_event), interrupted.clone()).map_err(StartError::System)?;
         Ok(Running { commander: Commander { inbox }, interrupted, thread: Some(thread) })
@@ -160,13 +174,16 @@ fn launch(
         let reader = parts.known.waits.then(std::thread::current);
         let (signals, signal_reader) = signals(SIGNALS, reader);
         let (orders, order_reader) = HeapRb::new(256).split();
+        let (retired, retired_reader) = HeapRb::new(RETIRED).split();
         let shared = Arc::new(Shared::default());
         let mut schedule = graph.schedule;
         if parts.source.live() {
             schedule.gauge();
         }
-        let runner = Runner { intake, schedule, signals, orders: order_reader, shared: shared.clone() };
-        let live = Live { feed, runner, signals: signal_reader, orders, shared, interrupted, runtime };
+        let runner = Runner { schedule, signals, orders: order_reader, retired, shared: shared.clone() };
+        let signals = signal_reader;
+        let live =
+            Live { feed, intake, runner, signals, orders, retired: retired_reader, shared, interrupted, runtime };
         Control::new(parts, graph.nodes, graph.sinks, live, on_event).run()
     })
 }

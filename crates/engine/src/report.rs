@@ -73,8 +73,14 @@ pub struct NodeReport {
     pub mean_ns: u64,
     /// The longest, in nanoseconds.
     pub max_ns: u64,
-    /// Blocks on which it failed.
+    /// Times it failed: an error, a panic, or too often late.
     pub faults: u64,
+    /// Blocks that took longer than its budget.
+    pub overruns: u64,
+    /// Times it was tried again after it had been bypassed.
+    pub rearmed: u64,
+    /// Times a new version took its place.
+    pub swaps: u64,
 }
 
 /// A sink's account.
@@ -157,6 +163,9 @@ impl NodeReport {
             mean_ns: stats.total_ns.load(Relaxed).checked_div(blocks).unwrap_or(0),
             max_ns: stats.max_ns.load(Relaxed),
             faults: stats.faults.load(Relaxed),
+            overruns: stats.overruns.load(Relaxed),
+            rearmed: stats.rearmed.load(Relaxed),
+            swaps: stats.swaps.load(Relaxed),
         }
     }
 }

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use glottis_core::feed::Taken;
-use glottis_core::{Block, Fault, Intake, clock};
+use glottis_core::{Block, Fault, Intake, Node, clock};
 use glottis_graph::{Outlet, Schedule, Signal, Signals};
-use ringbuf::HeapCons;
-use ringbuf::traits::Consumer;
+use ringbuf::traits::{Consumer, Producer};
+use ringbuf::{HeapCons, HeapProd};
 
 /// An order for the pipeline thread, carried out between blocks and answered by
 /// [`Signal::Applied`].
@@ -36,7 +36,15 @@ pub(crate) enum Action {
         param: &'static str,
         value: f64,
     },
+    /// A new node for the place of an old one, which goes back to be freed.
+    Swap {
+        node: u16,
+        new: Box<dyn Node>,
+    },
 }
+
+/// Nodes on their way back to be freed: control never has more swaps under way, so there is always room.
+pub(crate) const RETIRED: usize = 64;
 
 /// What the control thread and the pipeline thread share.
 #[derive(Default)]
@@ -55,10 +63,10 @@ pub(crate) struct Ended {
 }
 
 pub(crate) struct Runner {
-    pub intake: Intake,
     pub schedule: Schedule,
     pub signals: Signals,
     pub orders: HeapCons<Order>,
+    pub retired: HeapProd<Box<dyn Node>>,
     pub shared: Arc<Shared>,
 }
 
@@ -70,9 +78,10 @@ const LOOK: Duration = Duration::from_millis(1);
 const NEXT_LOOK: u64 = 9_000_000;
 
 impl Runner {
-    /// Runs until the source ends or a halt is asked for.
-    pub fn run(mut self) -> Ended {
-        let mut block = Block::new(self.intake.rate());
+    /// Runs until the source ends or a halt is asked for. What is left is freed on the control side; but the
+    /// end of `intake` is told from here, since a source that waits for room may be all that side waits for.
+    pub fn run(&mut self, mut intake: Intake) -> Ended {
+        let mut block = Block::new(intake.rate());
         let mut processed = 0;
         let mut due = clock::now();
         loop {
@@ -81,35 +90,40 @@ impl Runner {
                 self.schedule.halt(&mut self.signals);
                 return Ended { result: Ok(()), processed };
             }
-            match self.intake.take(&mut block) {
+            match intake.take(&mut block) {
                 Taken::Block => {
                     let taken = clock::now();
                     due = taken + NEXT_LOOK;
                     processed = (block.at + i64::from(block.valid)).max(0) as u64;
-                    if let Err(fault) = self.cycle(&block, taken) {
+                    if let Err(fault) = self.cycle(&block, taken, intake.waits()) {
                         self.schedule.halt(&mut self.signals);
                         return Ended { result: Err(fault), processed };
                     }
                 }
                 Taken::Ended => {
-                    let total = self.intake.total();
+                    let total = intake.total();
                     let result = self.schedule.finish(total, &mut self.signals);
                     return Ended { result, processed: total };
                 }
-                Taken::Empty => self.wait(due),
+                Taken::Empty => {
+                    if intake.waits() {
+                        self.schedule.wake();
+                    }
+                    wait(&intake, due);
+                }
             }
         }
     }
 
     /// Runs a block, and what was lost before it: a long hole in several cycles, each as short as any,
     /// and between them the sinks get time to take what they were given.
-    fn cycle(&mut self, block: &Block, mut taken: u64) -> Result<(), Fault> {
+    fn cycle(&mut self, block: &Block, mut taken: u64, waits: bool) -> Result<(), Fault> {
         loop {
             let filled = self.schedule.fill(block.at, block.captured, taken, &mut self.signals)?;
             if filled {
                 self.schedule.run(block, taken, &mut self.signals)?;
             }
-            if self.intake.waits() {
+            if waits {
                 self.schedule.wake_half();
             } else {
                 let took = clock::now().saturating_sub(taken);
@@ -125,43 +139,58 @@ impl Runner {
         }
     }
 
-    /// Sleeps until the next block is due, then looks each millisecond. A source that can wait wakes
-    /// this thread itself.
-    fn wait(&mut self, due: u64) {
-        if self.intake.waits() {
-            self.schedule.wake();
-            // A slow one, a program that speaks into stdin, is not kept waiting for half a ring.
-            return self.intake.wait(LOOK * 2);
-        }
-        let ahead = Duration::from_nanos(due.saturating_sub(clock::now()));
-        std::thread::park_timeout(ahead.max(LOOK));
-    }
-
     fn obey(&mut self) {
-        while let Some(order) = self.orders.try_pop() {
-            let ok = self.carry_out(&order);
-            self.signals.put(Signal::Applied { id: order.id, ok });
+        while let Some(Order { id, sink, action }) = self.orders.try_pop() {
+            let ok = self.carry_out(sink, action);
+            self.signals.put(Signal::Applied { id, ok });
             self.schedule.wake();
         }
     }
 
-    fn carry_out(&mut self, order: &Order) -> bool {
-        if let Action::Set { node, param, value } = order.action {
-            return self.schedule.set(usize::from(node), param, value);
-        }
+    fn carry_out(&mut self, sink: Option<u16>, action: Action) -> bool {
+        let action = match action {
+            Action::Set { node, param, value } => return self.schedule.set(usize::from(node), param, value),
+            Action::Swap { node, new } => return self.swap(node, new),
+            action => action,
+        };
         let Runner { schedule, signals, .. } = self;
-        match order.sink {
-            Some(sink) => schedule.outlet(usize::from(sink)).is_some_and(|outlet| tell(outlet, &order.action, signals)),
+        match sink {
+            Some(sink) => schedule.outlet(usize::from(sink)).is_some_and(|outlet| tell(outlet, &action, signals)),
             None => {
                 // All that understand it: one is enough.
                 let mut any = false;
                 for outlet in schedule.outlets() {
-                    any |= tell(outlet, &order.action, signals);
+                    any |= tell(outlet, &action, signals);
                 }
                 any
             }
         }
     }
+
+    /// Puts a node in the place of another. The one that is not needed goes back, whichever it is.
+    fn swap(&mut self, node: u16, mut new: Box<dyn Node>) -> bool {
+        let swapped = self.schedule.replace(usize::from(node), &mut new);
+        if let Err(old) = self.retired.try_push(new) {
+            debug_assert!(false, "more swaps under way than the ring holds");
+            // Better lost than freed on this thread.
+            std::mem::forget(old);
+        }
+        if let Some(at) = swapped {
+            self.signals.put(Signal::Swapped { node, at });
+        }
+        swapped.is_some()
+    }
+}
+
+/// Sleeps until the next block is due, then looks each millisecond. A source that can wait wakes this
+/// thread itself.
+fn wait(intake: &Intake, due: u64) {
+    if intake.waits() {
+        // A slow one, a program that speaks into stdin, is not kept waiting for half a ring.
+        return intake.wait(LOOK * 2);
+    }
+    let ahead = Duration::from_nanos(due.saturating_sub(clock::now()));
+    std::thread::park_timeout(ahead.max(LOOK));
 }
 
 fn tell(outlet: &mut Outlet, action: &Action, signals: &mut Signals) -> bool {
@@ -172,7 +201,7 @@ fn tell(outlet: &mut Outlet, action: &Action, signals: &mut Signals) -> bool {
         Action::Commit => outlet.commit(signals),
         Action::Cancel => return outlet.cancel(signals),
         Action::Lose => outlet.lose(signals),
-        Action::Set { .. } => return false,
+        Action::Set { .. } | Action::Swap { .. } => return false,
     }
     true
 }

@@ -7,6 +7,7 @@
 //! | [`plan`] | the tree it describes, checked, with the format of every edge |
 //! | [`turn`] | the `turn` keys |
 //! | [`schedule`] | the tree, ready to run |
+//! | [`Step`] | a node in its place: its cost, its budget, its voice |
 //! | [`outlet`] | a leaf: segmenter → chunker → encoder → a sink's queue |
 //! | [`segmenter`] | from where to where |
 //! | [`chunker`] | in which pieces |
@@ -22,6 +23,7 @@ pub mod plan;
 pub mod schedule;
 pub mod segmenter;
 pub mod signal;
+mod step;
 pub mod turn;
 
 pub use chunker::Pieces;
@@ -29,7 +31,8 @@ pub use config::Config;
 pub use gauge::{Gauge, Second};
 pub use outlet::{Outlet, OutletParts};
 pub use plan::{Graph, Plan};
-pub use schedule::{Schedule, Step, StepStats};
+pub use schedule::Schedule;
 pub use segmenter::Segmenter;
 pub use signal::{Failed, Signal, SignalReader, Signals, signals};
+pub use step::{Guard, Step, StepStats};
 pub use turn::Turn;

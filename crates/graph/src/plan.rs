@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use glottis_core::inlet::{Control, Emit};
-use glottis_core::param::{Kind, Param};
+use glottis_core::param::{Kind, Param, Table};
 use glottis_core::registry::ComponentKind;
 use glottis_core::sink::Edge;
 use glottis_core::{Context, Inlet, Node, Problem, Rate, Registry, Settings, Sink, Source};
@@ -14,9 +14,11 @@ use crate::config::{Config, Problems};
 use crate::schedule::Schedule;
 use crate::turn::{self, Turn};
 
+mod again;
 mod read;
 mod tree;
 
+pub use again::{BUILT_IN, Recipe};
 use read::{Reader, reads};
 use tree::Tree;
 
@@ -37,6 +39,18 @@ pub const NODE: &[Param] = &[
     Param::new("type", Kind::Component(ComponentKind::Node), "which node").required(),
     Param::new("name", Kind::Text, "the node's name; its type where none is given"),
     Param::new("input", Kind::Text, "the node that feeds it; the one before, or the source, where none is given"),
+    Param::new(
+        "budget",
+        Kind::ChoiceOrDuration(&["auto", "off"], 1, 10_000),
+        "the longest a block may take; auto: 10ms for a node from a library with a source that cannot wait, else off",
+    )
+    .default("\"auto\""),
+    Param::new(
+        "rearm",
+        Kind::ChoiceOrDuration(&["off"], 10, 86_400_000),
+        "how long after it was bypassed for a failure the node is tried again",
+    )
+    .default("\"off\""),
 ];
 
 /// The keys every sink has.
@@ -85,6 +99,9 @@ struct NodePlan {
     node: Box<dyn Node>,
     settings: Settings,
     params: Vec<Param>,
+    written: Table,
+    context: Context,
+    origins: Vec<&'static str>,
 }
 
 struct SinkPlan {
@@ -120,6 +137,10 @@ pub struct NodeInfo {
     pub latency: u32,
     /// Its keys, those of the components it names included.
     pub params: Vec<Param>,
+    /// Where the components it is made of come from: `"built in"`, or the file of a library.
+    pub origins: Vec<&'static str>,
+    /// How to make it again.
+    pub recipe: Recipe,
 }
 
 /// A sink and all that belongs to it off the pipeline thread.
@@ -208,7 +229,7 @@ impl Plan {
     ) -> Result<(Graph, Box<dyn Source>), Vec<Problem>> {
         let mut tree = Tree::new(rate);
         for node in self.nodes {
-            tree.grow(node);
+            tree.grow(node, waits);
         }
         let mut outlets = Vec::new();
         let mut sinks = Vec::new();

@@ -3,16 +3,13 @@
 //! real time, and for tests.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use glottis_core::{Block, Fault, Mark, MarkKind, Node, Rate, clock};
 
 use crate::gauge::Gauge;
 use crate::outlet::Outlet;
-use crate::signal::{Failed, Signal, Signals};
-
-/// Voice that goes on within this time had not ended.
-const HUSH_MS: u64 = 300;
+use crate::signal::{Signal, Signals};
+use crate::step::{Step, StepStats};
 
 /// Blocks over which a level is measured.
 const LEVEL_BLOCKS: u32 = 10;
@@ -20,104 +17,6 @@ const LEVEL_BLOCKS: u32 = 10;
 /// Blocks of silence that go through in one cycle: at the cost of a block, about as long as a cycle may
 /// take, and sixteen times faster than time passes.
 const HOLE_BLOCKS: usize = 16;
-
-/// A node of the tree, and what it costs. Its times have one writer; anyone may read.
-pub struct Step {
-    node: Box<dyn Node>,
-    input: usize,
-    rate: Rate,
-    latency: u32,
-    bypassed: bool,
-    hearing: Hearing,
-    stats: Arc<StepStats>,
-}
-
-/// What a node has cost so far.
-#[derive(Default, Debug)]
-pub struct StepStats {
-    /// Blocks processed.
-    pub blocks: AtomicU64,
-    /// Time spent, in nanoseconds.
-    pub total_ns: AtomicU64,
-    /// The longest block, in nanoseconds.
-    pub max_ns: AtomicU64,
-    /// Blocks on which it failed.
-    pub faults: AtomicU64,
-}
-
-impl Step {
-    /// A prepared node fed by edge `input`, whose output has `rate`.
-    pub fn new(node: Box<dyn Node>, input: usize, rate: Rate) -> Step {
-        let latency = node.latency();
-        Step { node, input, rate, latency, bypassed: false, hearing: Hearing::default(), stats: Arc::default() }
-    }
-
-    fn run(&mut self, index: usize, input: &Block, output: &mut Block, signals: &mut Signals) -> Result<(), Fault> {
-        output.follow(input, self.rate, self.latency);
-        if self.bypassed {
-            output.samples_mut().copy_from_slice(input.samples());
-            return Ok(());
-        }
-        let started = clock::now();
-        let result = self.node.process(input, output);
-        let took = clock::now().saturating_sub(started);
-        self.stats.blocks.fetch_add(1, Relaxed);
-        self.stats.total_ns.fetch_add(took, Relaxed);
-        self.stats.max_ns.fetch_max(took, Relaxed);
-        let Err(fault) = result else { return Ok(()) };
-        self.stats.faults.fetch_add(1, Relaxed);
-        signals.put(Signal::Fault { component: Failed::Node(index as u16), code: fault.code });
-        if input.rate() != self.rate {
-            return Err(fault);
-        }
-        // Half a block of output is worse than none of the effect.
-        self.bypassed = true;
-        output.follow(input, self.rate, self.latency);
-        output.samples_mut().copy_from_slice(input.samples());
-        Ok(())
-    }
-}
-
-/// Turns a detector's raw marks into events for people: a pause between words is no end of speech.
-#[derive(Default)]
-struct Hearing {
-    speaking: bool,
-    ended: Option<(i64, f32)>,
-}
-
-impl Hearing {
-    fn hear(&mut self, block: &Block, new: usize, source: Rate, signals: &mut Signals) {
-        let rate = block.rate();
-        let at = |at: i64| rate.convert(at, source).max(0);
-        for mark in &block.marks()[new.min(block.marks().len())..] {
-            match mark.kind {
-                MarkKind::SpeechStart { probability } => {
-                    self.end_before(mark.at, rate, source, signals);
-                    self.ended = None;
-                    if !std::mem::replace(&mut self.speaking, true) {
-                        signals.put(Signal::SpeechStart { at: at(mark.at), probability });
-                    }
-                }
-                MarkKind::SpeechEnd { probability } => {
-                    self.ended = Some((mark.at, probability));
-                    signals.put(Signal::MaybeEnd { at: at(mark.at), probability });
-                }
-                MarkKind::Gap { .. } => {}
-            }
-        }
-        self.end_before(block.end(), rate, source, signals);
-    }
-
-    fn end_before(&mut self, position: i64, rate: Rate, source: Rate, signals: &mut Signals) {
-        if let Some((ended, probability)) = self.ended
-            && position - ended >= rate.frames_in_ms(HUSH_MS) as i64
-        {
-            self.ended = None;
-            self.speaking = false;
-            signals.put(Signal::SpeechEnd { at: rate.convert(ended, source).max(0), probability });
-        }
-    }
-}
 
 #[derive(Default)]
 struct Meter {
@@ -177,7 +76,7 @@ impl Schedule {
     /// A schedule for a source of rate `source`. Each step's input is the source (0) or an earlier
     /// step (its index plus one); so is each outlet's.
     pub fn new(source: Rate, steps: Vec<Step>, outlets: Vec<(usize, Outlet)>) -> Schedule {
-        let rates: Box<[Rate]> = std::iter::once(source).chain(steps.iter().map(|s| s.rate)).collect();
+        let rates: Box<[Rate]> = std::iter::once(source).chain(steps.iter().map(Step::rate)).collect();
         Schedule {
             edges: rates.iter().map(|&rate| Block::new(rate)).collect(),
             steps: steps.into(),
@@ -270,9 +169,7 @@ impl Schedule {
         }
         for (i, step) in self.steps.iter_mut().enumerate() {
             let (before, after) = self.edges.split_at_mut(i + 1);
-            let (input, output) = (&before[step.input], &mut after[0]);
-            step.run(i, input, output, signals)?;
-            step.hearing.hear(output, input.marks().len(), self.rates[0], signals);
+            step.run(i, &before[step.input()], &mut after[0], self.rates[0], signals)?;
         }
         for (edge, outlet) in &mut self.outlets {
             let limit = if total == i64::MAX { i64::MAX } else { self.rates[0].convert(total, self.rates[*edge]) };
@@ -340,7 +237,7 @@ impl Schedule {
 
     /// What each node has cost so far, in the order they run.
     pub fn stats(&self) -> Vec<Arc<StepStats>> {
-        self.steps.iter().map(|step| step.stats.clone()).collect()
+        self.steps.iter().map(Step::stats).collect()
     }
 
     /// The outlet of sink `index`.
@@ -355,17 +252,24 @@ impl Schedule {
 
     /// Sets a live parameter of node `index`. False if the node has no such parameter.
     pub fn set(&mut self, index: usize, param: &'static str, value: f64) -> bool {
-        self.steps.get_mut(index).is_some_and(|step| step.node.set(param, value).is_ok())
+        self.steps.get_mut(index).is_some_and(|step| step.set(param, value))
     }
 
     /// Takes node `index` out of the way, or back in. False if its output has another rate than its
     /// input.
     pub fn bypass(&mut self, index: usize, on: bool) -> bool {
         let Some(step) = self.steps.get_mut(index) else { return false };
-        if self.rates[step.input] != step.rate {
-            return false;
-        }
-        step.bypassed = on;
-        true
+        let input = self.rates[step.input()];
+        step.bypass(on, input)
+    }
+
+    /// Puts `node` in the place of node `index`, and the old one in its. The other nodes keep all they
+    /// know. Returns the position of the first frame the new node will get, at the source's rate; `None`,
+    /// with nothing changed, if there is no such node or the new one delays differently.
+    ///
+    /// The new node is prepared for the same input and has the same output rate. Real-time safe: nothing
+    /// is freed here.
+    pub fn replace(&mut self, index: usize, node: &mut Box<dyn Node>) -> Option<i64> {
+        self.steps.get_mut(index)?.replace(node).then_some(self.next)
     }
 }

@@ -83,6 +83,23 @@ pub enum Signal {
         /// How.
         code: FaultCode,
     },
+    /// A node that failed is out of the way from now on.
+    Bypassed {
+        /// Index of the node.
+        node: u16,
+    },
+    /// A node that was bypassed is tried again.
+    Rearmed {
+        /// Index of the node.
+        node: u16,
+    },
+    /// A new node stands in the place of an old one.
+    Swapped {
+        /// Index of the node.
+        node: u16,
+        /// The first frame it gets.
+        at: i64,
+    },
     /// A command took effect, or could not.
     Applied {
         /// The command's number.

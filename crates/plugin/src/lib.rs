@@ -1,13 +1,47 @@
-//! The door for components that are not built in. Control side only.
+//! The door for components that are not built in. Control side, but for what a loaded component does
+//! on the pipeline thread.
 //!
-//! A plugin is a crate with one function, `register(&mut Registry)`, and one line in it for each of
-//! its components. A crate that is linked into the program enters through [`install`]; loading a
-//! library from a file at run time is not part of this version, and [`load`] says so.
+//! A plugin is a crate with one function, `register(&mut Registry)`, and one line in it for each of its
+//! components. It gets in by either of two ways:
+//!
+//! - **Linked** into a program, through [`install`].
+//! - **Loaded** from a file at run time, through [`load`]: then the crate is also built as a dynamic
+//!   library, and [`export!`] offers what it registers through a C ABI ([`abi`]). A library in C does the
+//!   same with `include/glottis_plugin.h`.
+//!
+//! The README of this crate, "Write a plugin in ten minutes", goes through both.
+//!
+//! **Native code is trusted code.** A loaded library runs inside the process and can do whatever the
+//! process can. What this crate contains are mistakes: a file that is no plugin, a component that fails,
+//! panics or is too slow. It cannot contain malice, nor a wild pointer.
+//!
+//! | where | what |
+//! |---|---|
+//! | [`abi`] | the structures and calls that cross the border, and the rules for them |
+//! | [`mod@export`] (feature `export`) | the plugin's side: wraps what a crate registers |
+//! | [`mod@load`] (feature `load`) | the host's side: checks a file, loads it, wraps what it offers |
+//! | [`Threaded`] | a sink of three blocking calls on a thread of its own |
+//!
+//! This is the only crate with `unsafe` code; every block says why it is sound.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+pub mod abi;
+#[cfg(feature = "export")]
+pub mod export;
+#[cfg(any(feature = "export", feature = "load"))]
+mod json;
+#[cfg(feature = "load")]
+pub mod load;
+#[cfg(any(feature = "export", feature = "load"))]
+mod mark;
+#[cfg(any(feature = "export", feature = "load"))]
+mod text;
+mod threaded;
 
 use glottis_core::Registry;
+
+#[cfg(feature = "load")]
+pub use load::{LoadError, Shelf, load};
+pub use threaded::Threaded;
 
 /// What a plugin crate exports: puts its components into the registry.
 pub type Register = fn(&mut Registry);
@@ -27,32 +61,4 @@ pub fn install(registry: &mut Registry, plugins: &[Register]) {
     for register in plugins {
         register(registry);
     }
-}
-
-/// Why a library was not loaded.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LoadError {
-    /// The file, as named by the user.
-    pub path: PathBuf,
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: this version cannot load plugins from files yet; link the plugin's crate into a program of your own \
-             and call its `register` function",
-            self.path.display()
-        )
-    }
-}
-
-impl std::error::Error for LoadError {}
-
-/// Loads the library at `path` and registers its components.
-///
-/// # Errors
-/// Always, in this version: the C ABI of plugins is not settled.
-pub fn load(_registry: &mut Registry, path: &Path) -> Result<(), LoadError> {
-    Err(LoadError { path: path.to_owned() })
 }

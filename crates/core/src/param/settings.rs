@@ -155,6 +155,11 @@ impl Settings {
         Settings { table, path: self.path_of(key), base: self.base.clone() }
     }
 
+    /// All values: those of the declared keys, and of the keys of components they name.
+    pub fn values(&self) -> &Table {
+        &self.table
+    }
+
     /// The folder relative paths start from.
     pub fn base(&self) -> &Path {
         &self.base

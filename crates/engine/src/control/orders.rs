@@ -51,9 +51,17 @@ impl Control {
             Command::Text { text, .. } => self.ask_sinks(name, sink, SinkAction::Text(text)),
             Command::StreamingUrl { .. } => self.ask_sinks(name, sink, SinkAction::StreamingUrl),
             Command::Set { node, param, value } => match self.find_param(&node, &param, value) {
-                Ok((node, param)) => self.order(name, None, Action::Set { node, param, value }, None),
+                Ok((node, param)) => {
+                    self.nodes[usize::from(node)].info.keep(param, value);
+                    self.order(name, None, Action::Set { node, param, value }, None);
+                }
                 Err(message) => self.refuse(name, None, message),
             },
+            Command::Swap { node, plugin } => {
+                if let Err(message) = self.swap(node.as_deref(), plugin.as_deref()) {
+                    self.refuse(name, None, message);
+                }
+            }
             Command::Stats => {
                 let report = self.report();
                 self.tell(EventKind::Stats(Box::new(report)));
@@ -77,14 +85,16 @@ impl Control {
         })
     }
 
-    fn find_param(&self, node: &str, param: &str, value: f64) -> Result<(u16, &'static str), String> {
+    pub(super) fn find_node(&self, wanted: &str) -> Result<usize, String> {
         let names = || self.nodes.iter().map(|n| n.info.name.as_str());
-        let Some(index) = names().position(|name| name == node) else {
-            return Err(match nearest(node, names()) {
-                Some(near) => format!("there is no node \"{node}\": did you mean \"{near}\"?"),
-                None => format!("there is no node \"{node}\""),
-            });
-        };
+        names().position(|name| name == wanted).ok_or_else(|| match nearest(wanted, names()) {
+            Some(near) => format!("there is no node \"{wanted}\": did you mean \"{near}\"?"),
+            None => format!("there is no node \"{wanted}\""),
+        })
+    }
+
+    fn find_param(&self, node: &str, param: &str, value: f64) -> Result<(u16, &'static str), String> {
+        let index = self.find_node(node)?;
         let live = || self.nodes[index].info.params.iter().filter(|p| p.live);
         let Some(found) = live().find(|p| p.name == param) else {
             let can: Vec<&str> = live().map(|p| p.name).collect();
@@ -111,7 +121,7 @@ impl Control {
         self.order("pause", None, Action::Pause(on), Some((None, state)));
     }
 
-    fn open(
+    pub(super) fn open(
         &mut self,
         name: &'static str,
         sink: Option<usize>,
@@ -133,12 +143,21 @@ impl Control {
         state: Option<(Option<usize>, &'static str)>,
     ) {
         let id = self.open(name, sink, 1, state);
-        let order = Order { id, sink: sink.map(|index| index as u16), action };
+        self.send(Order { id, sink: sink.map(|index| index as u16), action });
+    }
+
+    /// Hands an order to the pipeline thread. False: it takes none any more, and the command has been
+    /// answered so.
+    pub(super) fn send(&mut self, order: Order) -> bool {
+        let id = order.id;
         if self.ended.is_some() || self.orders.try_push(order).is_err() {
             self.settle(id, Err("the pipeline takes no commands any more".to_owned()));
-        } else if let Some(thread) = &self.runner_thread {
+            return false;
+        }
+        if let Some(thread) = &self.runner_thread {
             thread.thread().unpark();
         }
+        true
     }
 
     /// The turns in progress end where the device was lost. Nobody asked, so nobody is answered.
@@ -204,7 +223,7 @@ impl Control {
         self.tell(EventKind::Done { command: name.to_owned() });
     }
 
-    fn refuse(&mut self, name: &str, sink: Option<String>, message: String) {
+    pub(super) fn refuse(&mut self, name: &str, sink: Option<String>, message: String) {
         self.tell(EventKind::Error(Box::new(ErrorFacts::bad_command(Some(name.to_owned()), sink, message))));
     }
 }

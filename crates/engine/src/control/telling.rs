@@ -23,7 +23,7 @@ impl Control {
 
     fn device_state(&mut self, state: &'static str, device: Option<String>) {
         let source = Some(self.source_type.clone());
-        self.tell(EventKind::State { source, sink: None, state, device });
+        self.tell(EventKind::State { source, node: None, sink: None, state, device });
     }
 
     /// What a source says while it goes on.
@@ -56,7 +56,12 @@ impl Control {
 
     pub(super) fn sink_state(&mut self, index: usize, state: &'static str) {
         let sink = Some(self.sinks[index].name.clone());
-        self.tell(EventKind::State { source: None, sink, state, device: None });
+        self.tell(EventKind::State { source: None, node: None, sink, state, device: None });
+    }
+
+    fn node_state(&self, index: u16, state: &'static str) -> EventKind {
+        let node = Some(self.nodes[usize::from(index)].info.name.clone());
+        EventKind::State { source: None, node, sink: None, state, device: None }
     }
 
     pub(super) fn drain_signals(&mut self) {
@@ -91,6 +96,9 @@ impl Control {
             }
             Signal::Second(second) => return self.second(second),
             Signal::Fault { component, code } => self.fault(component, code),
+            Signal::Bypassed { node } => self.node_state(node, "bypassed"),
+            Signal::Rearmed { node } => self.node_state(node, "active"),
+            Signal::Swapped { node, at } => self.swapped(node, position(at)),
             Signal::Applied { id, ok } => return self.applied(id, ok),
         };
         self.tell(kind);
@@ -126,7 +134,9 @@ impl Control {
             // Told by the engine, once all is settled.
             SinkEvent::State("done" | "gave_up") if self.sinks[index].outcome.is_some() => return,
             SinkEvent::State("done") => return,
-            SinkEvent::State(state) => EventKind::State { source: None, sink: Some(sink), state, device: None },
+            SinkEvent::State(state) => {
+                EventKind::State { source: None, node: None, sink: Some(sink), state, device: None }
+            }
             SinkEvent::Connected { connection_id, capabilities } => {
                 EventKind::Connected { sink, connection_id, capabilities }
             }

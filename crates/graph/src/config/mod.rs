@@ -130,18 +130,18 @@ impl Config {
         }
     }
 
-    /// The libraries named by `plugins`, relative ones taken from the configuration's folder.
-    pub fn plugins(&self) -> Vec<PathBuf> {
-        match self.table.get("plugins").map(|v| &v.value) {
-            Some(Value::List(items)) => items
-                .iter()
-                .filter_map(|item| match item {
-                    Located { value: Value::Text(text), .. } => Some(self.base.join(text)),
-                    _ => None,
-                })
-                .collect(),
-            _ => Vec::new(),
-        }
+    /// The libraries named by `plugins`, relative ones taken from the configuration's folder, and where
+    /// each is named.
+    pub fn plugins(&self) -> Vec<(PathBuf, Place)> {
+        // A configuration in the working directory has an empty folder; a name without a folder would be
+        // searched for by the system.
+        let folder = if self.base.as_os_str().is_empty() { Path::new(".") } else { &self.base };
+        let Some(Value::List(items)) = self.table.get("plugins").map(|v| &v.value) else { return Vec::new() };
+        let path = |item: &Located| match &item.value {
+            Value::Text(text) => Some((folder.join(text), item.place.clone())),
+            _ => None,
+        };
+        items.iter().filter_map(path).collect()
     }
 
     /// The folder relative paths start from.

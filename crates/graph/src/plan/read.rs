@@ -3,7 +3,7 @@
 use glottis_core::param::{self, Param, Table, Value};
 use glottis_core::{Context, Place, Problem, Registry, Settings, Source};
 
-use super::{NODE, NodePlan, Plan, SINK, SOURCE, SinkPlan, TOP};
+use super::{NODE, NodePlan, Plan, SINK, SOURCE, SinkPlan, TOP, again};
 use crate::config::Config;
 
 /// The files a run reads: its configuration, and what its source names as `path`.
@@ -128,9 +128,19 @@ impl Reader<'_> {
         let input = self.input(table, &format!("node[{i}]"), &names[..i], names);
         let settings = settings?;
         let kind = settings.text("type").to_owned();
-        let node = self.registry.node(&kind, &settings, &self.context(&names[i]));
-        let params = param::with_components(table, NODE, self.registry);
-        Some(NodePlan { name: names[i].clone(), kind, input: input?, node: self.made(node)?, settings, params })
+        let context = self.context(&names[i]);
+        let node = self.registry.node(&kind, &settings, &context);
+        Some(NodePlan {
+            name: names[i].clone(),
+            kind,
+            input: input?,
+            node: self.made(node)?,
+            params: param::with_components(table, NODE, self.registry),
+            origins: again::origins(table, self.registry),
+            written: table.clone(),
+            settings,
+            context,
+        })
     }
 
     fn sinks(&mut self, nodes: &[String]) -> Vec<Option<SinkPlan>> {

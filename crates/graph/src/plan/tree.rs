@@ -9,10 +9,10 @@ use glottis_core::registry::ComponentKind;
 use glottis_core::sink::{Edge, Overflow, Wants};
 use glottis_core::{Context, Place, Problem, Rate, Registry, Settings, TurnMode};
 
-use super::{NodeInfo, NodePlan, SinkEnd, SinkPlan};
+use super::{BUILT_IN, NodeInfo, NodePlan, Recipe, SinkEnd, SinkPlan};
 use crate::chunker::Pieces;
 use crate::outlet::{Outlet, OutletParts};
-use crate::schedule::Step;
+use crate::step::{Guard, Step};
 use crate::turn::Turn;
 
 /// An edge while the tree is built.
@@ -47,7 +47,7 @@ impl Tree {
     }
 
     /// Prepares a node on its input's rate and adds its edge.
-    pub(super) fn grow(&mut self, mut plan: NodePlan) {
+    pub(super) fn grow(&mut self, mut plan: NodePlan, waits: bool) {
         let input = self.edges[plan.input].clone();
         let rate = match plan.node.prepare(input.rate) {
             Ok(rate) => rate,
@@ -61,6 +61,7 @@ impl Tree {
             }
         };
         let latency = plan.node.latency();
+        let guard = guard(&plan, waits);
         self.edges.push(TreeEdge {
             name: plan.name.clone(),
             rate,
@@ -75,8 +76,17 @@ impl Tree {
             rate,
             latency,
             params: plan.params,
+            origins: plan.origins,
+            recipe: Recipe {
+                written: plan.written,
+                path: plan.settings.path_of("type").trim_end_matches(".type").to_owned(),
+                base: plan.settings.base().to_owned(),
+                context: plan.context,
+                input: input.rate,
+                hears_voice: plan.node.hears_voice(),
+            },
         });
-        self.steps.push(Step::new(plan.node, plan.input, rate));
+        self.steps.push(Step::new(plan.node, plan.input, rate).guarded(guard));
     }
 
     /// Makes the outlet and the queue of a sink.
@@ -150,6 +160,23 @@ impl Tree {
             control,
         };
         Ok(((plan.input, outlet), end))
+    }
+}
+
+/// How long a node from a library may take for a block where the configuration does not say: as long as
+/// the block lasts.
+const BUDGET: Duration = Duration::from_millis(10);
+
+/// What is done with a node that fails or is late. Where the source can wait there is no late.
+fn guard(plan: &NodePlan, waits: bool) -> Guard {
+    let loaded = plan.origins.iter().any(|origin| *origin != BUILT_IN);
+    let budget = match plan.settings.text("budget") {
+        "auto" => (loaded && !waits).then_some(BUDGET),
+        _ => plan.settings.opt_duration("budget"),
+    };
+    Guard {
+        budget_ns: budget.map(|budget| budget.as_nanos() as u64),
+        rearm_blocks: plan.settings.opt_duration("rearm").map(|wait| (wait.as_millis() / 10) as u32),
     }
 }
 

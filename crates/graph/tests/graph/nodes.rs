@@ -1,10 +1,10 @@
 //! What nodes do to the timeline: delay, other rates, failures; and how a stream with holes or a
 //! ragged end goes through them.
 
-use glottis_core::{Cause, FaultCode, Reason};
+use glottis_core::{Cause, FaultCode, Node, Reason};
 use glottis_graph::{Failed, Signal};
 
-use crate::parts::{end, start};
+use crate::parts::{Delay, Script, end, start};
 use crate::rig::{Rig, block, sample, samples};
 
 #[test]
@@ -167,6 +167,54 @@ fn nodes_count_their_blocks_and_faults() {
     let count = |c: &std::sync::atomic::AtomicU64| c.load(std::sync::atomic::Ordering::Relaxed);
     assert_eq!((count(&stats[0].blocks), count(&stats[0].faults)), (6, 1), "a bypassed node costs nothing");
     assert!(count(&stats[0].max_ns) <= count(&stats[0].total_ns));
+}
+
+#[test]
+fn a_node_is_replaced_between_blocks_and_the_old_one_comes_back() {
+    let text = "[[node]]\ntype = \"flip\"\n[[sink]]\ntype = \"bin\"\n";
+    let mut rig = Rig::new(text, &[]);
+    rig.blocks(2);
+    let mut new: Box<dyn Node> = Box::new(Delay::new(0));
+    assert_eq!(rig.schedule.replace(0, &mut new), Some(320));
+    rig.blocks(2);
+    assert_eq!(rig.schedule.replace(0, &mut new), Some(640), "the old one is as good as new");
+    rig.blocks(2);
+    assert_eq!(rig.schedule.replace(9, &mut new), None);
+    let mut late: Box<dyn Node> = Box::new(Delay::new(3));
+    assert_eq!(rig.schedule.replace(0, &mut late), None, "the rest of the tree relies on the delay");
+    assert_eq!(late.latency(), 3, "it is still the caller's");
+    rig.finish();
+    let want: Vec<f32> = (0..960).map(|at| sample(at) * [-1.0, 1.0, -1.0][at as usize / 320]).collect();
+    assert!(rig.segments()[0].samples() == want);
+}
+
+#[test]
+fn a_bypassed_node_is_armed_again_where_that_is_asked_for() {
+    let text = "[[node]]\ntype = \"flip\"\nfails = 5\nrearm = \"40ms\"\n[[sink]]\ntype = \"bin\"\n";
+    let mut rig = Rig::new(text, &[]);
+    rig.blocks(12);
+    rig.finish();
+    let told: Vec<Signal> = rig.signals().iter().filter(|s| !matches!(s, Signal::Level { .. })).copied().collect();
+    let fault = Signal::Fault { component: Failed::Node(0), code: FaultCode::Failed };
+    let bypassed = Signal::Bypassed { node: 0 };
+    let rearmed = Signal::Rearmed { node: 0 };
+    let told: Vec<Signal> = told.into_iter().filter(|s| [fault, bypassed, rearmed].contains(s)).collect();
+    // It fails on block 5, is tried again on block 9, where it fails again, and the run ends on block 12.
+    assert_eq!(told, [fault, bypassed, rearmed, fault, bypassed]);
+}
+
+#[test]
+fn a_voice_whose_detector_is_replaced_ends() {
+    let text = "[[node]]\ntype = \"script\"\n[[sink]]\ntype = \"bin\"\nturn = { mode = \"speech\", hangover = \"50ms\", pre_roll = \"0ms\", min_speech = \"0ms\" }\n";
+    let mut rig = Rig::new(text, &[start(160)]);
+    rig.blocks(10);
+    let mut deaf: Box<dyn Node> = Box::new(Script(Vec::new()));
+    assert_eq!(rig.schedule.replace(0, &mut deaf), Some(1600));
+    rig.blocks(50);
+    rig.finish();
+    let segments = rig.segments();
+    assert_eq!(segments.len(), 1);
+    assert_eq!(segments[0].samples().len(), 1600 - 160 + 800, "to the replacement, and the hangover");
 }
 
 #[test]
