@@ -29,6 +29,7 @@ pub(crate) enum Action {
     Pause(bool),
     Commit,
     Cancel,
+    Interrupt,
     Set { node: u16, param: &'static str, value: f64 },
 }
 
@@ -145,6 +146,7 @@ fn tell(outlet: &mut Outlet, action: &Action, signals: &mut Signals) -> bool {
         Action::Pause(on) => outlet.pause(on),
         Action::Commit => outlet.commit(signals),
         Action::Cancel => return outlet.cancel(signals),
+        Action::Interrupt => return outlet.interrupt(signals),
         Action::Set { .. } => return false,
     }
     true
