@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod common;
 pub mod ravatar;
 
 /// Keeps the README's example compiling.

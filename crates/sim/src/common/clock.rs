@@ -1,4 +1,4 @@
-//! The simulator's time: real time plus whatever a test added. Shared by the simulator's thread
+//! The simulator's time: real time plus whatever a test added. Shared by a simulator's thread
 //! and any thread that advances it.
 
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
-/// A clock that runs with real time and can be pushed forward. Token age, licence age and reply
-/// delays follow it (RAVATAR dossier 16.1). Clones share the same time.
+/// A clock that runs with real time and can be pushed forward. Token age, licence age and
+/// delays follow it. Clones share the same time.
 #[derive(Clone, Debug)]
 pub struct Clock {
     parts: Arc<Parts>,

@@ -1,20 +1,79 @@
 //! Fault rules as text and as values: one rule, a file of rules, and how they are read. Plain
 //! values, any thread.
 
-use super::deed::Deed;
 use super::keys::{Flaw, Keys, RuleError};
-use super::named;
-use super::place::Place;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::{Map, Value};
+use std::fmt::Debug;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Rules a simulator can have at once.
 pub(crate) const MOST_RULES: usize = 1000;
 
-/// One fault: where it strikes, at which occurrences, and what it does (RAVATAR dossier 16.4). The
-/// grammar is in the README of this crate. Clones are cheap.
+/// The fault language of one service: its places, its short forms, and what a rule can do there.
+pub trait Grammar: Clone + Copy + Debug + PartialEq + Send + Sync + 'static {
+    /// Where a rule strikes.
+    type Place: Copy + Debug + Send + Sync;
+    /// A point the simulator passes.
+    type Point: Copy;
+    /// What a rule does.
+    type Deed: Debug + Send + Sync;
+
+    /// Reads `on`.
+    fn place(text: &str) -> Result<Self::Place, Flaw>;
+    /// Whether a rule there strikes once, when it is added.
+    fn at_once(place: Self::Place) -> bool;
+    /// Whether a point is that place.
+    fn is(place: Self::Place, point: Self::Point) -> bool;
+    /// Turns a short form into the long one; the key `fault` is still there.
+    fn expand(keys: &mut Keys) -> Result<Form, Flaw>;
+    /// Reads `do`.
+    fn deed(keys: &mut Keys, place: Self::Place) -> Result<Self::Deed, Flaw>;
+    /// How much later everything in a deed happens.
+    fn delay(deed: &Self::Deed) -> Duration;
+}
+
+/// A rule in the long form, or on its way to it.
+#[derive(Debug)]
+pub struct Form {
+    pub(crate) on: String,
+    /// How often it strikes if the rule does not say; `None` without end.
+    pub(crate) count: Option<u64>,
+    pub(crate) deed: Map<String, Value>,
+}
+
+impl Form {
+    /// A form that strikes once.
+    pub(crate) fn new(on: &str, deed: Value) -> Self {
+        let deed = match deed {
+            Value::Object(map) => map,
+            _ => Map::new(),
+        };
+        Self { on: on.into(), count: Some(1), deed }
+    }
+
+    /// The same without end.
+    pub(crate) fn always(self) -> Self {
+        Self { count: None, ..self }
+    }
+
+    /// A rule in the long form.
+    fn written(keys: &mut Keys) -> Result<Self, Flaw> {
+        let Some(on) = keys.text("on")? else {
+            return Err(keys.flaw("on", "is missing", "name a place such as \"POST /jwt\", or use `fault`"));
+        };
+        match keys.value("do") {
+            Some(Value::Object(deed)) => Ok(Self { on, count: Some(1), deed }),
+            Some(_) => Err(keys.flaw("do", "is no object", "write for example {\"http\":503}")),
+            None => Err(keys.flaw("do", "is missing", "write for example {\"http\":503}")),
+        }
+    }
+}
+
+/// One fault: where it strikes, at which occurrences, and what it does. The grammar is in the
+/// README of this crate. Clones are cheap.
 ///
 /// ```
 /// use glottis_sim::ravatar::Rule;
@@ -26,10 +85,10 @@ pub(crate) const MOST_RULES: usize = 1000;
 /// assert!(wrong.to_string().contains("key `count`"), "{wrong} {long:?} {short:?}");
 /// # Ok::<(), glottis_sim::ravatar::RuleError>(())
 /// ```
-#[derive(Clone, Debug)]
-pub struct Rule {
+#[derive(Debug)]
+pub struct Rule<G: Grammar> {
     written: Arc<Value>,
-    pub(crate) place: Place,
+    pub(crate) place: G::Place,
     /// Strikes from this occurrence on, the first being 1.
     pub(crate) nth: u64,
     /// Strikes at most this often; `None` without end.
@@ -37,21 +96,34 @@ pub struct Rule {
     /// Chance of each strike.
     pub(crate) probability: f64,
     pub(crate) seed: Option<u64>,
-    pub(crate) deed: Arc<Deed>,
+    pub(crate) deed: Arc<G::Deed>,
 }
 
 /// Fault rules in the order they are tried.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Rules(Vec<Rule>);
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rules<G: Grammar>(Vec<Rule<G>>);
 
-impl PartialEq for Rule {
+impl<G: Grammar> Default for Rules<G> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+// Derived, it would ask for deeds that can be cloned.
+impl<G: Grammar> Clone for Rule<G> {
+    fn clone(&self) -> Self {
+        Self { written: self.written.clone(), deed: self.deed.clone(), ..*self }
+    }
+}
+
+impl<G: Grammar> PartialEq for Rule<G> {
     /// Equal if written equally.
     fn eq(&self, other: &Self) -> bool {
         self.written == other.written
     }
 }
 
-impl Rule {
+impl<G: Grammar> Rule<G> {
     /// The rule as it was written.
     pub fn written(&self) -> &Value {
         &self.written
@@ -64,7 +136,7 @@ impl Rule {
 
     /// Reads a rule; `number` is its place in the file.
     fn read(written: Value, number: usize) -> Result<Self, RuleError> {
-        let name = ["fault", "on"].iter().find_map(|key| written.get(key)?.as_str()).map(super::super::log::shorten);
+        let name = ["fault", "on"].iter().find_map(|key| written.get(key)?.as_str()).map(super::words::shorten);
         let name = name.unwrap_or_default();
         let Value::Object(map) = &written else {
             return Err(Flaw::new("", "is no object", "write {\"on\":PLACE,\"do\":{…}}").at(number, &name));
@@ -74,12 +146,12 @@ impl Rule {
 
     fn parse(map: Map<String, Value>, written: &Value) -> Result<Self, Flaw> {
         let mut keys = Keys::new(map, "");
-        let form = if keys.has("fault") { named::expand(&mut keys)? } else { named::Form::written(&mut keys)? };
-        let place = Place::parse(&form.on)?;
-        let when = When::parse(&mut keys, place, form.count)?;
+        let form = if keys.has("fault") { G::expand(&mut keys)? } else { Form::written(&mut keys)? };
+        let place = G::place(&form.on)?;
+        let when = When::parse(&mut keys, G::at_once(place), form.count)?;
         keys.end("in this rule")?;
         let mut inner = Keys::new(form.deed, "do.");
-        let parsed = Deed::parse(&mut inner, place)?;
+        let parsed = G::deed(&mut inner, place)?;
         inner.end(&format!("at `{}`", form.on))?;
         Ok(Self {
             written: Arc::new(written.clone()),
@@ -103,8 +175,8 @@ struct When {
 
 impl When {
     /// `usual` is the short form's own count.
-    fn parse(keys: &mut Keys, place: Place, usual: Option<u64>) -> Result<Self, Flaw> {
-        if place == Place::Now {
+    fn parse(keys: &mut Keys, at_once: bool, usual: Option<u64>) -> Result<Self, Flaw> {
+        if at_once {
             for key in ["nth", "count", "probability", "seed"] {
                 if keys.has(key) {
                     let remedy = "leave it out, or name another place with `on`";
@@ -132,7 +204,7 @@ impl When {
     }
 }
 
-impl TryFrom<Value> for Rule {
+impl<G: Grammar> TryFrom<Value> for Rule<G> {
     type Error = RuleError;
 
     fn try_from(written: Value) -> Result<Self, RuleError> {
@@ -140,7 +212,7 @@ impl TryFrom<Value> for Rule {
     }
 }
 
-impl FromStr for Rule {
+impl<G: Grammar> FromStr for Rule<G> {
     type Err = RuleError;
 
     /// Reads a rule written in JSON.
@@ -149,7 +221,7 @@ impl FromStr for Rule {
     }
 }
 
-impl Rules {
+impl<G: Grammar> Rules<G> {
     /// Reads rules written in JSON: a list, an object with the list `rule`, or one rule.
     ///
     /// # Errors
@@ -177,7 +249,7 @@ impl Rules {
     }
 
     /// The rules, in the order they are tried.
-    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+    pub fn iter(&self) -> impl Iterator<Item = &Rule<G>> {
         self.0.iter()
     }
 
@@ -197,7 +269,7 @@ fn json(text: &str) -> Result<Value, RuleError> {
     serde_json::from_str(text).map_err(wrong)
 }
 
-impl TryFrom<Value> for Rules {
+impl<G: Grammar> TryFrom<Value> for Rules<G> {
     type Error = RuleError;
 
     fn try_from(written: Value) -> Result<Self, RuleError> {
@@ -222,28 +294,28 @@ impl TryFrom<Value> for Rules {
     }
 }
 
-impl From<Vec<Rule>> for Rules {
-    fn from(rules: Vec<Rule>) -> Self {
+impl<G: Grammar> From<Vec<Rule<G>>> for Rules<G> {
+    fn from(rules: Vec<Rule<G>>) -> Self {
         Self(rules)
     }
 }
 
-impl IntoIterator for Rules {
-    type Item = Rule;
-    type IntoIter = std::vec::IntoIter<Rule>;
+impl<G: Grammar> IntoIterator for Rules<G> {
+    type Item = Rule<G>;
+    type IntoIter = std::vec::IntoIter<Rule<G>>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }
 }
 
-impl<'de> Deserialize<'de> for Rules {
+impl<'de, G: Grammar> Deserialize<'de> for Rules<G> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Self::try_from(Value::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 
-impl Serialize for Rule {
+impl<G: Grammar> Serialize for Rule<G> {
     /// As it was written.
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         self.written.serialize(to)

@@ -1,7 +1,6 @@
 //! The port while a fault keeps it closed. Runs on the simulator's thread, in the task that accepts.
 
-use super::log::Event;
-use super::shared::Shared;
+use super::shared::{Shared, World};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 /// Closes the port until the time is over or the rules are cleared; clients get "connection
 /// refused". The address stays ours meanwhile: a bound socket that does not listen holds it.
-pub(crate) async fn stay_closed(listener: TcpListener, shared: &Shared) -> TcpListener {
+pub(crate) async fn stay_closed<S: World>(listener: TcpListener, shared: &Shared<S>) -> TcpListener {
     drop(listener);
     let mut bound = keep(shared.address).await;
     note(shared, "port closed");
@@ -53,6 +52,6 @@ fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-fn note(shared: &Shared, what: &str) {
-    shared.update(|state| state.note(Event::Control { what: what.into() }));
+fn note<S: World>(shared: &Shared<S>, what: &str) {
+    shared.update(|state| state.steered(what.into()));
 }

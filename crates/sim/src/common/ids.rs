@@ -1,7 +1,5 @@
-//! Seeded ids and random bytes (SplitMix64): equal seeds give equal runs. Owned by the [`State`],
-//! used under its lock.
-//!
-//! [`State`]: super::State
+//! Seeded ids and random bytes (SplitMix64): equal seeds give equal runs. Owned by a simulator's
+//! state, used under its lock.
 
 /// A stream of ids.
 #[derive(Debug)]

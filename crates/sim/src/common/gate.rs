@@ -2,7 +2,6 @@
 //! socket's task.
 
 use super::clock::Clock;
-use super::outgoing::Reading;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -10,6 +9,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
+
+/// How a socket reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Not at all for that long, counted from `since` on the simulator's clock.
+    Stall { time: Duration, since: Duration },
+    /// At most so many bytes per second.
+    Rate(u64),
+    /// The connection breaks behind so many more bytes.
+    Until(u64),
+}
 
 /// Sits before a stream and lets its bytes through as it was told.
 pub(crate) struct Gate {

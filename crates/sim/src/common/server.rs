@@ -1,14 +1,12 @@
-//! Connections and routing: accepts, reads a request to its end, hands it on, writes the reply.
-//! Runs on the simulator's thread, one task per connection.
+//! Connections: accepts, greets, begins TLS where asked for, hands requests on. Runs on a
+//! simulator's thread, one task per connection.
 
-use super::faults::Point;
-use super::line::{Line, Reset};
+use super::deliver;
+use super::line::Line;
 use super::port;
-use super::shared::Shared;
-use super::web::{Body, Call, Ending, Reply};
-use super::{control, deliver, handshake, visit};
+use super::shared::{Greeting, Shared, World};
+use super::web::Ending;
 use bytes::Bytes;
-use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -23,6 +21,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 
 /// Longest request body that is read.
 const BODY_LIMIT: usize = 1 << 20;
@@ -30,7 +29,7 @@ const BODY_LIMIT: usize = 1 << 20;
 const CONNECTIONS: usize = 1024;
 
 /// Serves until it is dropped.
-pub(crate) async fn run(listener: TcpListener, shared: &Arc<Shared>) -> Infallible {
+pub(crate) async fn run<S: World>(listener: TcpListener, shared: &Arc<Shared<S>>) -> Infallible {
     let watched = shared.clone();
     tokio::spawn(async move { watched.watch_clock().await });
     let free = Arc::new(Semaphore::new(CONNECTIONS));
@@ -49,7 +48,12 @@ pub(crate) async fn run(listener: TcpListener, shared: &Arc<Shared>) -> Infallib
 }
 
 /// Accepts one connection and spawns its task. May be dropped while it waits.
-async fn accept(listener: &TcpListener, free: &Arc<Semaphore>, shared: &Arc<Shared>, left: &watch::Receiver<u64>) {
+async fn accept<S: World>(
+    listener: &TcpListener,
+    free: &Arc<Semaphore>,
+    shared: &Arc<Shared<S>>,
+    left: &watch::Receiver<u64>,
+) {
     // The semaphore is never closed, so there is always a permit to come.
     let permit = free.clone().acquire_owned().await;
     let Ok((stream, _)) = listener.accept().await else {
@@ -76,15 +80,19 @@ pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// Serves one connection to its end. When the port is closed, `left` changes and the connection
 /// ends behind the request it is at.
-async fn serve(stream: TcpStream, shared: Arc<Shared>, mut left: watch::Receiver<u64>) {
+async fn serve<S: World>(stream: TcpStream, shared: Arc<Shared<S>>, mut left: watch::Receiver<u64>) {
     // Answers are small and awaited; a failure to say so only costs time.
     let _ = stream.set_nodelay(true);
     let mut line = Line::new(stream);
     if !greet(&shared, &mut line).await {
         return;
     }
+    if let Some(tls) = &shared.tls {
+        // A client that refuses our certificate is gone; there is nobody to tell.
+        let Ok(()) = line.secure(&TlsAcceptor::from(tls.clone())).await else { return };
+    }
     let reset = line.reset();
-    let service = service_fn(move |request| dispatch(shared.clone(), request, reset.clone()));
+    let service = service_fn(move |request| S::answer(shared.clone(), request, reset.clone()));
     let connection = http1::Builder::new().serve_connection(TokioIo::new(line), service);
     let mut connection = pin!(connection.with_upgrades());
     // An error here is a client that went away or spoke no HTTP; there is nobody to tell.
@@ -96,23 +104,23 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, mut left: watch::Receiver
 }
 
 /// What a fault does to a connection before anything is read. False if that was its end.
-async fn greet(shared: &Shared, line: &mut Line) -> bool {
-    let Some(strike) = shared.update(|state| state.strike(Point::Connect, None)) else { return true };
-    if strike.is_late() {
-        shared.clock.sleep_until(Some(strike.due)).await;
+async fn greet<S: World>(shared: &Shared<S>, line: &mut Line) -> bool {
+    let Some(Greeting { due, ending, epoch }) = shared.update(S::greet) else { return true };
+    if due.is_some() {
+        shared.clock.sleep_until(due).await;
     }
-    match strike.deed.response.as_ref().map(|response| &response.ending) {
-        Some(Ending::Drop { reset }) => {
-            if *reset {
+    match ending {
+        Ending::Drop { reset } => {
+            if reset {
                 line.reset().set();
             }
             false
         }
-        Some(Ending::Hang) => {
+        Ending::Hang => {
             let mut waste = [0; 4096];
             let gone = async { while let Ok(1..) = line.read(&mut waste).await {} };
             tokio::select! {
-                () = deliver::hang(shared, strike.epoch) => {}
+                () = deliver::hang(shared, epoch) => {}
                 () = gone => {}
             }
             false
@@ -121,23 +129,8 @@ async fn greet(shared: &Shared, line: &mut Line) -> bool {
     }
 }
 
-/// An `Err` resets the connection without a response.
-async fn dispatch(shared: Arc<Shared>, request: Request<Incoming>, reset: Reset) -> io::Result<Response<Body>> {
-    if request.uri().path() == "/ws/chat" {
-        return handshake::answer(&shared, request, &reset).await;
-    }
-    let (parts, body) = request.into_parts();
-    let call = Call::new(&parts, read(body).await?);
-    let reply = match call.path.strip_prefix("/__sim/") {
-        Some(_) if call.too_large => Reply::error(413, "payload_too_large"),
-        Some(what) => control::answer(&shared, what, &call),
-        None => shared.update(|state| visit::answer(state, &call, reachable(shared.address))),
-    };
-    deliver::send(&shared, reply, &reset).await
-}
-
 /// The whole body, or `None` if it is too long.
-async fn read(body: Incoming) -> io::Result<Option<Bytes>> {
+pub(crate) async fn read(body: Incoming) -> io::Result<Option<Bytes>> {
     match Limited::new(body, BODY_LIMIT).collect().await {
         Ok(body) => Ok(Some(body.to_bytes())),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => Ok(None),

@@ -1,16 +1,36 @@
 //! What a rule does to the response of a call: replaces it, changes it, or keeps it from arriving.
 //! Plain values, any thread.
 
-use super::super::web::{Ending, Reply};
-use super::Strike;
-use super::change::{self, Change};
+use super::faults::Strike;
 use super::keys::{Flaw, Keys};
-use super::place::Place;
+use super::rule::Grammar;
+use super::web::{Ending, Reply};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use std::fmt;
 use std::time::Duration;
+
+/// What a response answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Nothing yet: a connection was accepted.
+    Connect,
+    /// The request for a socket.
+    Upgrade,
+    /// A call that has an effect and a JSON body.
+    Call,
+}
+
+/// A change to the body of a real success that has a name of its own. Bodies without the fields in
+/// question stay as they are; `draw` seeds what is random.
+pub(crate) trait Alter: fmt::Debug + Send + Sync {
+    fn apply(&self, body: &mut Value, draw: u64);
+}
+
+/// Reads the key `change` of a service.
+pub(crate) type ParseChange = fn(&mut Keys) -> Result<Option<Box<dyn Alter>>, Flaw>;
 
 /// What happens to one response.
 #[derive(Debug)]
@@ -20,7 +40,7 @@ pub(crate) struct Response {
     headers: Vec<(HeaderName, HeaderValue)>,
     truncate: Option<usize>,
     merge: Option<Value>,
-    change: Option<Change>,
+    change: Option<Box<dyn Alter>>,
     /// Whether the call has its effect.
     pub(crate) effect: bool,
     pub(crate) ending: Ending,
@@ -36,9 +56,9 @@ enum Body {
 
 impl Response {
     /// `None` if no key of a response is there.
-    pub(crate) fn parse(keys: &mut Keys, place: Place) -> Result<Option<Self>, Flaw> {
-        let ending = ending(keys, place)?;
-        if place == Place::Connect {
+    pub(crate) fn parse(keys: &mut Keys, scope: Scope, change: ParseChange) -> Result<Option<Self>, Flaw> {
+        let ending = ending(keys, scope)?;
+        if scope == Scope::Connect {
             let nothing = ending == Ending::Whole;
             return Ok((!nothing).then(|| Self::only(ending)));
         }
@@ -47,13 +67,13 @@ impl Response {
         response.body = body(keys)?;
         response.headers = headers(keys)?;
         response.truncate = keys.size("truncate")?;
-        if matches!(place, Place::Call(_)) {
+        if scope == Scope::Call {
             response.merge = keys.value("merge");
-            response.change = change::parse(keys)?;
+            response.change = change(keys)?;
         }
         let replaced = response.status.is_some() || response.body.is_some();
         let lost = matches!(response.ending, Ending::Hang | Ending::Drop { .. });
-        let asked = matches!(place, Place::Call(_)) && keys.flag("effect")?;
+        let asked = scope == Scope::Call && keys.flag("effect")?;
         response.effect = asked || !(replaced || lost);
         let altered = !response.headers.is_empty() || response.truncate.is_some() || response.merge.is_some();
         let altered = altered || response.change.is_some() || response.ending != Ending::Whole;
@@ -78,7 +98,7 @@ impl Response {
     }
 
     /// The reply of a strike, made from the real one if the call had its effect.
-    pub(crate) fn reply(&self, real: Option<Reply>, strike: &Strike) -> Reply {
+    pub(crate) fn reply<G: Grammar>(&self, real: Option<Reply>, strike: &Strike<G>) -> Reply {
         let mut reply = match (&self.status, &self.body, real) {
             (None, None, Some(mut real)) => {
                 if (200..300).contains(&real.status) {
@@ -101,11 +121,11 @@ impl Response {
 
     fn alter(&self, real: &mut Reply, draw: u64) {
         let Some(body) = real.json_mut() else { return };
-        if let Some(change) = self.change {
+        if let Some(change) = &self.change {
             change.apply(body, draw);
         }
         if let Some(patch) = &self.merge {
-            change::merge(body, patch);
+            merge(body, patch);
         }
     }
 
@@ -124,7 +144,7 @@ impl Response {
     }
 }
 
-fn ending(keys: &mut Keys, place: Place) -> Result<Ending, Flaw> {
+fn ending(keys: &mut Keys, scope: Scope) -> Result<Ending, Flaw> {
     let mut endings = Vec::new();
     if keys.flag("hang")? {
         endings.push(Ending::Hang);
@@ -133,7 +153,7 @@ fn ending(keys: &mut Keys, place: Place) -> Result<Ending, Flaw> {
         let reset = keys.choice("drop", &["true", "reset"], None)? == "reset";
         endings.push(Ending::Drop { reset });
     }
-    if place != Place::Connect {
+    if scope != Scope::Connect {
         endings.extend(keys.size("drop_at")?.map(Ending::DropAt));
         endings.extend(keys.value("trickle").map(|value| trickle(keys, value)).transpose()?);
     }
@@ -191,4 +211,45 @@ fn headers(keys: &mut Keys) -> Result<Vec<(HeaderName, HeaderValue)>, Flaw> {
         headers.push((CONTENT_TYPE, value.map_err(wrong)?));
     }
     Ok(headers)
+}
+
+/// A JSON merge patch: `null` removes, objects merge, everything else replaces (RFC 7396).
+pub(crate) fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Some(fields) = target.as_object_mut() else { return };
+    for (name, value) in patch {
+        if value.is_null() {
+            fields.remove(name);
+        } else {
+            merge(fields.entry(name.as_str()).or_insert(Value::Null), value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rfcs_merge_patches() {
+        let cases = [
+            (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":"b","b":"c"}), json!({"a":null}), json!({"b":"c"})),
+            (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
+            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
+            (json!({"a":"foo"}), json!("bar"), json!("bar")),
+            (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
+        ];
+        for (mut target, patch, expected) in cases {
+            merge(&mut target, &patch);
+            assert_eq!(target, expected);
+        }
+    }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Call {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: Vec<Param>,
+    /// As it was written.
+    pub(crate) raw_query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     /// The body was longer than we read.
@@ -42,6 +44,7 @@ impl Call {
             method: parts.method.to_string(),
             path: parts.uri.path().into(),
             query: query(parts.uri.query().unwrap_or_default()),
+            raw_query: parts.uri.query().unwrap_or_default().into(),
             headers: parts.headers.clone(),
             too_large: body.is_none(),
             body: body.unwrap_or_default(),
@@ -82,11 +85,12 @@ impl Call {
         self.query.iter().find(|param| param.name == name).map(|param| param.value.as_str())
     }
 
-    /// The query fit for the log.
-    pub(crate) fn shown_query(&self) -> Vec<(String, String)> {
+    /// The query fit for the log, the values of `secret` parameters left out.
+    pub(crate) fn shown_query(&self, secret: &[&str]) -> Vec<(String, String)> {
         let shown = |param: &Param| {
-            let value = if param.name == "token" { "…".into() } else { super::log::shorten(&param.value) };
-            (super::log::shorten(&param.name), value)
+            let value =
+                if secret.contains(&param.name.as_str()) { "…".into() } else { super::words::shorten(&param.value) };
+            (super::words::shorten(&param.name), value)
         };
         self.query.iter().take(32).map(shown).collect()
     }
@@ -256,6 +260,16 @@ fn query(text: &str) -> Vec<Param> {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             Param { name: decode(name), value: decode(value), encoded: is_encoded(value) }
         })
+        .collect()
+}
+
+/// The pairs of a form, where a `+` is a space.
+pub(crate) fn form(text: &str) -> Vec<(String, String)> {
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    let plain = |part: &str| decode(&part.replace('+', " "));
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (plain(name), plain(value)))
         .collect()
 }
 

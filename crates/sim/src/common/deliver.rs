@@ -3,7 +3,7 @@
 
 use super::clock::Clock;
 use super::line::Reset;
-use super::shared::Shared;
+use super::shared::{Shared, World};
 use super::web::{Body, Ending, Reply, full};
 use bytes::Bytes;
 use futures_util::stream;
@@ -15,7 +15,7 @@ use std::io;
 use std::time::Duration;
 
 /// Sends a reply. An `Err` closes the connection without one.
-pub(crate) async fn send(shared: &Shared, reply: Reply, reset: &Reset) -> io::Result<Response<Body>> {
+pub(crate) async fn send<S: World>(shared: &Shared<S>, reply: Reply, reset: &Reset) -> io::Result<Response<Body>> {
     if reply.manner.due.is_some() {
         shared.clock.sleep_until(reply.manner.due).await;
     }
@@ -41,8 +41,8 @@ pub(crate) async fn send(shared: &Shared, reply: Reply, reset: &Reset) -> io::Re
 
 /// Waits until the rules of that epoch are cleared. A client that gives up ends this too, because its
 /// connection's task is dropped.
-pub(crate) async fn hang(shared: &Shared, epoch: u64) {
-    shared.happens(|state| state.faults.epoch != epoch).await;
+pub(crate) async fn hang<S: World>(shared: &Shared<S>, epoch: u64) {
+    shared.happens(|state| state.epoch() != epoch).await;
 }
 
 fn with_body(reply: Reply, body: impl FnOnce(Bytes) -> Body) -> Response<Body> {

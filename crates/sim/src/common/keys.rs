@@ -1,7 +1,7 @@
 //! Reading a rule key by key, so that every mistake is told with the rule, the key and the remedy.
 //! Pure functions, any thread.
 
-use super::super::span;
+use super::span;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub struct RuleError {
 impl RuleError {
     /// For rules that would be too many together with those in force.
     pub(crate) fn too_many(there: usize, more: usize) -> Self {
-        let most = super::MOST_RULES;
+        let most = super::rule::MOST_RULES;
         let problem = format!("{more} rules on top of {there} are too many");
         Flaw::new("", problem, format!("clear some first, the limit is {most}")).at(0, "")
     }
@@ -53,7 +53,7 @@ impl std::error::Error for RuleError {}
 
 /// A mistake that does not know yet in which rule it is.
 #[derive(Debug)]
-pub(crate) struct Flaw {
+pub struct Flaw {
     key: String,
     problem: String,
     remedy: String,
@@ -73,7 +73,7 @@ impl Flaw {
 /// The keys of one object. Each is taken out when it is asked for; [`end`](Self::end) complains
 /// about the rest.
 #[derive(Debug)]
-pub(crate) struct Keys {
+pub struct Keys {
     map: Map<String, Value>,
     path: &'static str,
     asked: Vec<&'static str>,
@@ -90,7 +90,7 @@ impl Keys {
     }
 
     fn wrong(&self, key: &str, value: &Value, remedy: impl Into<String>) -> Flaw {
-        let shown = super::super::log::shorten(&value.to_string());
+        let shown = super::words::shorten(&value.to_string());
         self.flaw(key, format!("{shown} is not possible"), remedy)
     }
 
