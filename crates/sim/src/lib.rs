@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod avatarkit;
 mod common;
 pub mod ravatar;
 

@@ -73,6 +73,16 @@ pub(crate) async fn say_goodbye(client: &mut Client, code: u16, reason: &str) {
     let _ = tokio::time::timeout(GOODBYE, goodbye).await;
 }
 
+/// The same with a close frame that says nothing.
+pub(crate) async fn say_nothing(client: &mut Client) {
+    client.get_mut().gate().open();
+    let goodbye = async {
+        let _ = client.close(None).await;
+        while let Some(Ok(_)) = client.next().await {}
+    };
+    let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+}
+
 /// Closes after input that could not be read as frames. What is still coming is thrown away:
 /// closing on unread data would reset the connection and might destroy our close frame on its way.
 pub(crate) async fn break_off(client: &mut Client, code: u16, reason: &str) {

@@ -60,6 +60,11 @@ impl<E, C: Copy> Log<E, C> {
         self.next
     }
 
+    /// Number of the newest entry; 0 before there is one.
+    pub(crate) fn last(&self) -> u64 {
+        self.next
+    }
+
     /// Records the findings of entry `entry`.
     pub(crate) fn blame(&mut self, entry: u64, t: Duration, place: &str, findings: Findings<C>) {
         for finding in findings.into_list() {
@@ -164,12 +169,6 @@ impl<C: Copy> Findings<C> {
 
     pub(crate) fn codes(&self) -> Vec<C> {
         self.list.iter().map(|finding| finding.code).collect()
-    }
-
-    /// Findings of something smaller that belongs to this.
-    pub(crate) fn absorb(&mut self, other: Self) {
-        let room = Self::MOST - self.list.len();
-        self.list.extend(other.list.into_iter().take(room));
     }
 
     pub(crate) fn into_list(self) -> Vec<Finding<C>> {

@@ -18,6 +18,7 @@ pub(crate) mod server;
 pub(crate) mod shared;
 pub(crate) mod span;
 pub(crate) mod thread;
+pub(crate) mod tls;
 pub(crate) mod upgrade;
 pub(crate) mod web;
 pub(crate) mod wire;
