@@ -20,4 +20,4 @@ pub mod pcm;
 pub mod reel;
 pub mod wav;
 
-pub use converter::{BadRate, MAX_HZ, door};
+pub use converter::{BadRate, MAX_HZ, converter, door};
