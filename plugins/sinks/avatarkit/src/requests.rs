@@ -97,7 +97,7 @@ mod tests {
         unique.dedup();
         assert_eq!(unique.len(), ids.len());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let times: Vec<String> = (now - 2..=now).map(|s| clock::utc(s)).map(|(d, t)| d.replace('-', "") + &t).collect();
+        let times: Vec<String> = (now - 2..=now).map(clock::utc).map(|(d, t)| d.replace('-', "") + &t).collect();
         assert!(times.contains(&ids[0][..14].to_owned()), "{} not in {times:?}", ids[0]);
     }
 

@@ -14,7 +14,7 @@ use glottis_net::socket::{Lost, Socket};
 
 use crate::animation::{Gallery, OnFrame};
 use crate::backlog::Backlog;
-use crate::config::{Config, Format};
+use crate::config::Config;
 use crate::login::{Confirmed, Service};
 use crate::stream::Stream;
 
@@ -232,9 +232,6 @@ impl Sink for AvatarKit {
                 edge.rate.hz()
             );
             return wrong(message, help);
-        }
-        if matches!(self.config.audio.format, Format::OggOpus { .. }) {
-            return wrong("audio = \"ogg-opus\" does not work yet".to_owned(), "use audio = \"pcm\"".to_owned());
         }
         let chunk = Duration::from_nanos(edge.rate.ns(edge.chunk_frames.into()));
         if let Some(guard) = self.config.stall_guard.filter(|guard| *guard <= chunk) {

@@ -4,33 +4,33 @@ use std::time::Duration;
 
 use glottis_core::param::{Kind, Param, Settings};
 use glottis_core::{Problem, Rate};
+use glottis_encoder_opus::Application;
 
 const FRAMES: [u64; 4] = [10, 20, 40, 60];
-const APPLICATIONS: &[&str] = &["voip", "audio", "restricted_lowdelay"];
 
 /// The keys of `opus`.
 pub(super) const OPUS: &[Param] = &[
     Param::new("frame", Kind::Choice(&["10ms", "20ms", "40ms", "60ms"]), "length of a packet; \"20ms\" where absent"),
-    Param::new("application", Kind::Choice(APPLICATIONS), "what the encoder is tuned for; \"voip\" where absent"),
+    Param::new(
+        "application",
+        Kind::Choice(&Application::NAMES),
+        "what the encoder is tuned for; \"voip\" where absent",
+    ),
 ];
 
 /// The same as the vendor names them.
 pub(super) const OGG_OPUS_ENCODER: &[Param] = &[
     Param::new("frame_duration_ms", Kind::Int(10, 60), "length of a packet: 10, 20, 40 or 60").unit("ms"),
-    Param::new("application", Kind::Choice(APPLICATIONS), "what the encoder is tuned for; \"voip\" where absent"),
+    Param::new(
+        "application",
+        Kind::Choice(&Application::NAMES),
+        "what the encoder is tuned for; \"voip\" where absent",
+    ),
 ];
 
 /// Rates the service takes as PCM, and as Opus.
 const PCM_RATES: &[u32] = &[8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
-const OPUS_RATES: &[u32] = &[8_000, 12_000, 16_000, 24_000, 48_000];
-
-/// What the Opus encoder is tuned for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Application {
-    Voip,
-    Audio,
-    RestrictedLowdelay,
-}
+const OPUS_RATES: &[u32] = &glottis_encoder_opus::RATES;
 
 /// How speech is packed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,7 +71,7 @@ impl Audio {
             let problem = settings.problem("bitrate", "PCM has no bitrate to choose");
             problems.push(problem.help("leave it out, or set audio = \"ogg-opus\""));
         }
-        (problems.len() == before).then(|| Audio { format: encoder, sample_rate, bitrate })
+        (problems.len() == before).then_some(Audio { format: encoder, sample_rate, bitrate })
     }
 
     /// The edge's rate, where it must have a certain one: a rate that no edge can have is made at the
@@ -105,10 +105,5 @@ fn encoder(settings: &Settings, opus: bool, problems: &mut Vec<Problem>) -> Form
     }
     let frame = own.opt_duration("frame").or(ms.map(Duration::from_millis)).unwrap_or(Duration::from_millis(20));
     let application = own.opt_text("application").or_else(|| vendors.opt_text("application"));
-    let application = match application {
-        Some("audio") => Application::Audio,
-        Some("restricted_lowdelay") => Application::RestrictedLowdelay,
-        _ => Application::Voip,
-    };
-    Format::OggOpus { frame, application }
+    Format::OggOpus { frame, application: application.and_then(Application::named).unwrap_or_default() }
 }

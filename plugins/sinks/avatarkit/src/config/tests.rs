@@ -5,8 +5,8 @@ use std::path::Path;
 use glottis_core::Registry;
 use glottis_core::param::{Table, check};
 use glottis_core::registry::ComponentKind;
+use glottis_encoder_opus::Application;
 
-use super::audio::Application;
 use super::*;
 
 pub(crate) fn build(table: Table) -> Result<Config, Vec<Problem>> {

@@ -43,7 +43,7 @@ impl Work<'_> {
         let mut audio = Vec::new();
         let most = u64::from(self.with.edge.rate.hz()) / PIECES;
         if let Some(piece) = self.with.speech.backlog.next(most) {
-            open.voice.take(&piece, &mut audio);
+            open.voice.take(&piece, &mut audio).map_err(|error| broken(error.to_string()))?;
         }
         open.heard = Instant::now();
         let written = if audio.is_empty() { Ok(()) } else { self.send_audio(&open, audio, false) };
@@ -53,10 +53,6 @@ impl Work<'_> {
 
     /// Opens a request.
     fn begin(&mut self) -> Result<Open, Broken> {
-        let broken = |why: String| {
-            let advice = "this should not happen; please report it";
-            Broken::Here(Box::new(trouble::setting(Phase::Send, why, advice)))
-        };
         let id = new_id().map_err(|error| broken(format!("the system gives no random numbers: {error}")))?;
         let voice = Voice::new(&self.with.config.audio, self.with.edge.rate).map_err(broken)?;
         self.requests.open(id.clone());
@@ -72,7 +68,7 @@ impl Work<'_> {
             None => return Ok(()),
         };
         let mut audio = Vec::new();
-        open.voice.finish(&mut audio);
+        open.voice.finish(&mut audio).map_err(|error| broken(error.to_string()))?;
         Ok(self.send_audio(&open, audio, true)?)
     }
 
@@ -174,6 +170,12 @@ impl Work<'_> {
         }
         Some(id)
     }
+}
+
+/// Something that no service and no setting can cause.
+fn broken(why: String) -> Broken {
+    let advice = "this should not happen; please report it";
+    Broken::Here(Box::new(trouble::setting(Phase::Send, why, advice)))
 }
 
 pub(super) fn interrupt(req_id: String) -> Bytes {
