@@ -74,7 +74,10 @@ async fn a_whole_session_in_pcm() {
     let connection = &rig.sim.connections()[0];
     assert_eq!(connection.connection_id, Some(confirm.connection_id));
     assert_eq!(connection.closed.as_ref().map(|closed| closed.by), Some(CloseBy::Client));
-    assert_eq!((connection.upgrade.auth, &connection.upgrade.token), (Auth::Headers, &TokenUse::Valid("token-1".into())));
+    assert_eq!(
+        (connection.upgrade.auth, &connection.upgrade.token),
+        (Auth::Headers, &TokenUse::Valid("token-1".into()))
+    );
     let speech = connection.speech(&id).expect("the request");
     assert_eq!((speech.pcm().len(), speech.parts.len(), speech.ended), (3200, 2, true));
     assert_eq!(speech.duration(), Duration::from_millis(200));

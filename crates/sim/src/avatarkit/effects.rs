@@ -158,7 +158,9 @@ impl State {
         });
         let expiry = self.config.expiry_closes.then(|| {
             let left = live.expires.saturating_sub(self.clock.unix_ms());
-            let due = self.clock.now().saturating_add(Duration::from_millis(left));
+            // The clock goes on while this is worked out: what is over must not be due a moment later.
+            let due =
+                if left == 0 { Duration::ZERO } else { self.clock.now().saturating_add(Duration::from_millis(left)) };
             End { due, code: 4010, close: 4010, words: "session token expired".into() }
         });
         [Some(idle), limit, expiry].into_iter().flatten().min_by_key(|end| end.due)

@@ -4,11 +4,11 @@
 
 pub use bytes::Bytes;
 pub use futures_util::{SinkExt, StreamExt};
+pub use glottis_sim::avatarkit::proto::{self, Message};
 use glottis_sim::avatarkit::proto::{
     ClientAudioInput, ClientConfigureSession, Codec, Data, Named, ServerConfirmSession, ServerError,
     ServerPlaybackState, ServerResponseAnimation,
 };
-pub use glottis_sim::avatarkit::proto::{self, Message};
 pub use glottis_sim::avatarkit::{Code, Config, Connection, Dialect, Mode, Rule, Simulator, State};
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
