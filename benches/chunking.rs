@@ -45,6 +45,7 @@ impl Leaf {
             encoder,
             outfeed,
             waits: false,
+            cut_on_interrupt: false,
         });
         let mut blocks = vec![Block::new(rate); 100];
         for (i, sample) in blocks.iter_mut().flat_map(|b| b.samples_mut()).enumerate() {

@@ -38,6 +38,7 @@ pub use glottis_graph::config::{Problems, line_and_column};
 pub use glottis_graph::{Config, Graph, Plan, Turn};
 pub use glottis_plugin as plugin;
 pub use glottis_sim as sim;
+pub use glottis_sink_avatarkit as avatarkit;
 pub use glottis_sink_ravatar as ravatar;
 
 /// Every component that is built in.
@@ -54,6 +55,7 @@ pub fn components() -> Registry {
             glottis_node_high_pass::register,
             glottis_node_vad::register,
             glottis_encoder_pcm::register,
+            glottis_sink_avatarkit::register,
             glottis_sink_file::register,
             glottis_sink_ravatar::register,
         ],

@@ -151,7 +151,7 @@ impl Pipeline {
                 700 => _ = outlet.cancel(signals),
                 800 => outlet.mute(true),
                 820 => outlet.mute(false),
-                900 => outlet.interrupt(signals),
+                900 => _ = outlet.interrupt(signals),
                 _ => {}
             }
         }
@@ -224,7 +224,7 @@ struct Bin;
 
 impl Sink for Bin {
     fn wants(&self) -> Wants {
-        Wants::default()
+        Wants { cut_on_interrupt: true, ..Wants::default() }
     }
     fn prepare(&mut self, _edge: &Edge) -> Result<(), Problem> {
         Ok(())

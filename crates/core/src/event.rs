@@ -102,4 +102,6 @@ pub struct Playback {
     pub played_ms: u64,
     /// Whether it is over.
     pub end: bool,
+    /// The service's word for why, where it gives one.
+    pub reason: Option<String>,
 }

@@ -240,6 +240,12 @@ impl Feed {
         self.shared.stats.xruns.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether the pipeline has taken every whole block pushed so far: a command given now takes effect
+    /// behind them. For a program that ends a segment where its speech ends. Real-time safe.
+    pub fn is_taken(&self) -> bool {
+        self.ring.is_empty()
+    }
+
     /// What the feed counts.
     pub fn stats(&self) -> Arc<FeedStats> {
         self.shared.stats.clone()

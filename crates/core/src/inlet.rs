@@ -422,6 +422,11 @@ impl Inlet {
         self.shared.stats.ignored.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts an animation frame received from the service.
+    pub fn animated(&self) {
+        self.shared.stats.animation_frames.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The sink takes audio from now on. Before this call the pipeline sends it none, unless the
     /// source can wait.
     pub fn open(&mut self) {

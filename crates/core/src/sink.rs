@@ -146,6 +146,9 @@ pub struct Wants {
     pub turn: TurnMode,
     /// What happens when the queue is full, where the configuration does not say.
     pub overflow: Overflow,
+    /// Whether `interrupt` also cuts the running segment: for a service that speaks what it is sent.
+    /// Where it answers what it is sent, the user's own voice is what interrupts, and goes on.
+    pub cut_on_interrupt: bool,
 }
 
 impl Default for Wants {
@@ -157,6 +160,7 @@ impl Default for Wants {
             pad: false,
             turn: TurnMode::Always,
             overflow: Overflow::Shed,
+            cut_on_interrupt: false,
         }
     }
 }
@@ -299,6 +303,10 @@ pub struct SinkError {
     pub close_code: Option<u16>,
     /// WebSocket close reason.
     pub close_reason: Option<String>,
+    /// The body of an HTTP refusal as it came, shortened and without secrets.
+    pub raw_body: Option<String>,
+    /// The sink has told of it already: the engine acts on it and does not tell it again.
+    pub told: bool,
 }
 
 impl SinkError {
@@ -318,6 +326,8 @@ impl SinkError {
             req_id: None,
             close_code: None,
             close_reason: None,
+            raw_body: None,
+            told: false,
         }
     }
 

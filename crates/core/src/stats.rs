@@ -29,6 +29,8 @@ pub struct SinkStats {
     pub ignored: AtomicU64,
     /// Connections opened.
     pub connects: AtomicU64,
+    /// Animation frames received from the service.
+    pub animation_frames: AtomicU64,
     latency: [Histogram; 5],
 }
 

@@ -203,6 +203,9 @@ pub enum EventKind {
         played_ms: u64,
         /// Whether it is over.
         end: bool,
+        /// The service's word for why, where it gives one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// Level of the source over the last 100 ms.
     Level {
@@ -340,6 +343,9 @@ pub struct ErrorFacts {
     /// WebSocket close reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub close_reason: Option<String>,
+    /// The body of an HTTP refusal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raw_body: Option<String>,
 }
 
 impl ErrorFacts {
@@ -360,6 +366,7 @@ impl ErrorFacts {
             req_id: error.req_id,
             close_code: error.close_code,
             close_reason: error.close_reason,
+            raw_body: error.raw_body,
             ..ErrorFacts::default()
         }
     }
@@ -413,6 +420,7 @@ impl EventKind {
             state: playback.state,
             played_ms: playback.played_ms,
             end: playback.end,
+            reason: playback.reason,
         }
     }
 }

@@ -109,6 +109,9 @@ pub struct SinkReport {
     pub connects: u64,
     /// Of these, after the first.
     pub reconnects: u64,
+    /// Animation frames received; absent where there were none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub animation_frames: u64,
     /// Errors by code.
     pub errors: BTreeMap<String, u64>,
     /// How late it got through.
@@ -230,10 +233,16 @@ impl SinkReport {
             ignored: stats.ignored.load(Relaxed),
             connects,
             reconnects: connects.saturating_sub(1),
+            animation_frames: stats.animation_frames.load(Relaxed),
             errors: errors.clone(),
             latency_us: Latency { total, stages: stages.into_iter().collect() },
         }
     }
+}
+
+/// For a figure few sinks have.
+fn is_zero(figure: &u64) -> bool {
+    *figure == 0
 }
 
 /// CPU time of the process so far, in seconds.

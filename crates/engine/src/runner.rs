@@ -29,6 +29,7 @@ pub(crate) enum Action {
     Pause(bool),
     Commit,
     Cancel,
+    Interrupt,
     /// The device is lost.
     Lose,
     Set {
@@ -200,6 +201,7 @@ fn tell(outlet: &mut Outlet, action: &Action, signals: &mut Signals) -> bool {
         Action::Pause(on) => outlet.pause(on),
         Action::Commit => outlet.commit(signals),
         Action::Cancel => return outlet.cancel(signals),
+        Action::Interrupt => return outlet.interrupt(signals),
         Action::Lose => outlet.lose(signals),
         Action::Set { .. } | Action::Swap { .. } => return false,
     }

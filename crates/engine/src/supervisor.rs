@@ -82,7 +82,9 @@ impl Supervisor {
                 SinkErrorKind::Fatal => None,
             };
             let why = error.code;
-            self.emit_error(*error, backoff.is_none());
+            if !error.told {
+                self.emit_error(*error, backoff.is_none());
+            }
             let Some(backoff) = backoff else {
                 self.leave().await;
                 return Outcome::GaveUp;

@@ -190,3 +190,29 @@ fn muted_frames_are_gated_and_the_segment_in_progress_is_cancelled() {
     let events = run.events.all();
     assert_eq!(of(&events, "segment_end")[0]["reason"], "cancel");
 }
+
+/// A sink that speaks what it is sent is cut by an interrupt; one that answers it goes on. The sink is
+/// asked in either case, after its segment was cut.
+#[test]
+fn an_interrupt_cuts_the_segment_of_the_sinks_that_ask_for_it() {
+    let sinks = vec![table("name", "speaks").with("cut", true), table("name", "answers")];
+    let run = start(table("endless", true).with("waits", false), sinks);
+    let of_sink = |kind: &'static str, sink: &'static str| {
+        move |e: &serde_json::Value| e["event"] == kind && e["sink"] == sink && e["segment"] == 0
+    };
+    run.events.wait_for(of_sink("segment_begin", "speaks"));
+    run.events.wait_for(of_sink("segment_begin", "answers"));
+    run.running.command(Command::Interrupt { sink: None });
+    run.events.wait_for(|e| e["event"] == "done" && e["do"] == "interrupt");
+    run.running.command(Command::Interrupt { sink: Some("answers".to_owned()) });
+    run.events.wait_for(|e| e["event"] == "error" && e["do"] == "interrupt");
+    run.running.command(Command::Stop);
+    let report = run.running.wait();
+    assert!(report.balanced);
+    let events = run.events.all();
+    let position = |wanted: &dyn Fn(&serde_json::Value) -> bool| events.iter().position(wanted).unwrap();
+    let cut = position(&of_sink("segment_end", "speaks"));
+    assert_eq!(events[cut]["reason"], "interrupt");
+    assert!(cut < position(&|e| e["event"] == "done" && e["do"] == "interrupt"));
+    assert_eq!(events[position(&of_sink("segment_end", "answers"))]["reason"], "stop");
+}

@@ -356,6 +356,16 @@ impl Cut for Work<'_> {
             }
         }
         let frames = self.chunker.drop_chunk();
+        self.skip(u64::from(frames), reason);
+        self.told_end(at, reason, true);
+        self.tell_abort(at, reason);
+    }
+
+    fn gate(&mut self, frames: u64) {
+        self.chunker.outfeed.stats().ledger.settle(frames, self.chunker.gate_as);
+    }
+
+    fn skip(&mut self, frames: u64, reason: Reason) {
         let settled = match reason {
             Reason::Interrupt => Settled::Dropped(Cause::Interrupted),
             Reason::Disconnected => Settled::Dropped(Cause::Disconnected),
@@ -363,13 +373,7 @@ impl Cut for Work<'_> {
             Reason::Stop => Settled::Dropped(Cause::Stopped),
             _ => Settled::Gated,
         };
-        self.chunker.outfeed.stats().ledger.settle(u64::from(frames), settled);
-        self.told_end(at, reason, true);
-        self.tell_abort(at, reason);
-    }
-
-    fn gate(&mut self, frames: u64) {
-        self.chunker.outfeed.stats().ledger.settle(frames, self.chunker.gate_as);
+        self.chunker.outfeed.stats().ledger.settle(frames, settled);
     }
 
     fn misfire(&mut self) {

@@ -22,6 +22,7 @@ pub struct Outlet {
     muted: bool,
     paused: bool,
     waits: bool,
+    cut_on_interrupt: bool,
     /// Losses of the connection that have been acted on.
     drops: u64,
 }
@@ -44,6 +45,8 @@ pub struct OutletParts {
     pub outfeed: Outfeed,
     /// Whether the source can wait, so that nothing is dropped here.
     pub waits: bool,
+    /// Whether [`Outlet::interrupt`] cuts the running segment.
+    pub cut_on_interrupt: bool,
 }
 
 impl Outlet {
@@ -58,6 +61,7 @@ impl Outlet {
             muted: false,
             paused: false,
             waits: parts.waits,
+            cut_on_interrupt: parts.cut_on_interrupt,
             drops: 0,
         }
     }
@@ -182,10 +186,14 @@ impl Outlet {
         true
     }
 
-    /// Gives the running segment up because the user interrupts.
-    pub fn interrupt(&mut self, signals: &mut Signals) {
+    /// Gives the running segment up because the user interrupts. False where the sink wants it to go
+    /// on.
+    pub fn interrupt(&mut self, signals: &mut Signals) -> bool {
         let Outlet { segmenter, chunker, .. } = self;
-        segmenter.abort(Reason::Interrupt, &mut Work { chunker, signals });
+        if self.cut_on_interrupt {
+            segmenter.abort(Reason::Interrupt, &mut Work { chunker, signals });
+        }
+        self.cut_on_interrupt
     }
 
     /// The device is lost: a turn in progress is given up, since half a sentence is not what was said.

@@ -23,6 +23,8 @@ pub(crate) trait Cut {
     fn abort(&mut self, at: i64, reason: Reason);
     /// `frames` captured frames are in no segment.
     fn gate(&mut self, frames: u64);
+    /// `frames` captured frames would have been in a segment that was given up for `reason`.
+    fn skip(&mut self, frames: u64, reason: Reason);
     /// Voice too short to be speech.
     fn misfire(&mut self);
 }
@@ -35,8 +37,9 @@ enum State {
     Onset { onset: i64, voiced: i64 },
     /// In a segment. `base` is where its longest length is counted from.
     Open { base: i64 },
-    /// The segment was cancelled: the rest of what would have been in it is gated.
-    Skip,
+    /// The segment was given up, or committed while the key is held: the rest of what would have been
+    /// in it is not sent.
+    Skip { reason: Reason },
     /// Nothing may be sent.
     Closed,
 }
@@ -161,7 +164,7 @@ impl Segmenter {
                 State::Idle => return self.gate(self.now() - self.turn.pre_roll - self.turn.late, cut),
                 State::Onset { onset, voiced } => self.judge_onset(onset, voiced, horizon, cut),
                 State::Open { base } => self.run_open(base, horizon, cut),
-                State::Skip => self.skip(horizon, cut),
+                State::Skip { reason } => self.skip(reason, horizon, cut),
                 State::Closed => return self.gate(self.now(), cut),
             }
             if before == (self.state, self.decided) {
@@ -236,8 +239,11 @@ impl Segmenter {
         }
     }
 
-    fn skip(&mut self, horizon: i64, cut: &mut impl Cut) {
-        self.gate(horizon, cut);
+    fn skip(&mut self, reason: Reason, horizon: i64, cut: &mut impl Cut) {
+        let frames = self.pass(horizon);
+        if frames > 0 {
+            cut.skip(frames, reason);
+        }
         let over = match self.turn.mode {
             TurnMode::Speech => !self.voice && horizon - self.voice_end >= self.turn.hangover,
             TurnMode::PushToTalk => !self.held,
@@ -280,12 +286,21 @@ impl Segmenter {
 
     /// Gates the frames up to `to`.
     fn gate(&mut self, to: i64, cut: &mut impl Cut) {
-        let (from, to) = (self.decided, to.min(self.now()));
-        if to > from {
-            cut.gate(self.history.real(from, to));
-            self.decided = to;
-            self.history.forget(to);
+        if to.min(self.now()) > self.decided {
+            cut.gate(self.pass(to));
         }
+    }
+
+    /// Passes over the frames up to `to`. Returns how many of them were really captured.
+    fn pass(&mut self, to: i64) -> u64 {
+        let (from, to) = (self.decided, to.min(self.now()));
+        if to <= from {
+            return 0;
+        }
+        let frames = self.history.real(from, to);
+        self.decided = to;
+        self.history.forget(to);
+        frames
     }
 
     /// The push-to-talk key went down or up. Ignored in other modes.
@@ -332,20 +347,20 @@ impl Segmenter {
         if goes_on && self.turn.mode == TurnMode::Speech {
             self.open(self.decided, self.decided, cut);
         } else if self.held {
-            self.state = State::Skip;
+            self.state = State::Skip { reason: Reason::Commit };
         }
     }
 
-    /// Gives the running segment up. What would have been the rest of it is gated.
+    /// Gives the running segment up, and what would have been the rest of it.
     pub(crate) fn abort(&mut self, reason: Reason, cut: &mut impl Cut) {
         match self.state {
             State::Open { .. } => {
                 // An endless segment has no rest: the next one begins where this one ends.
-                self.state = if self.turn.mode == TurnMode::Always { State::Idle } else { State::Skip };
+                self.state = if self.turn.mode == TurnMode::Always { State::Idle } else { State::Skip { reason } };
                 self.released = None;
                 cut.abort(self.decided, reason);
             }
-            State::Onset { .. } => self.state = State::Skip,
+            State::Onset { .. } => self.state = State::Skip { reason },
             _ => {}
         }
     }

@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod avatarkit;
+mod common;
 pub mod ravatar;
 
 /// Keeps the README's example compiling.

@@ -47,7 +47,7 @@ impl Control {
             Command::Cancel { .. } => self.order(name, sink, Action::Cancel, None),
             Command::Pause { on, sink: None } => self.pause_source(on),
             Command::Pause { on, sink: Some(_) } => self.ask_sinks(name, sink, SinkAction::Pause(on)),
-            Command::Interrupt { .. } => self.ask_sinks(name, sink, SinkAction::Interrupt),
+            Command::Interrupt { .. } => self.interrupt(name, sink),
             Command::Text { text, .. } => self.ask_sinks(name, sink, SinkAction::Text(text)),
             Command::StreamingUrl { .. } => self.ask_sinks(name, sink, SinkAction::StreamingUrl),
             Command::Set { node, param, value } => match self.find_param(&node, &param, value) {
@@ -150,31 +150,51 @@ impl Control {
     /// answered so.
     pub(super) fn send(&mut self, order: Order) -> bool {
         let id = order.id;
-        if self.ended.is_some() || self.orders.try_push(order).is_err() {
+        let pushed = self.push_order(order);
+        if !pushed {
             self.settle(id, Err("the pipeline takes no commands any more".to_owned()));
-            return false;
         }
-        if let Some(thread) = &self.runner_thread {
-            thread.thread().unpark();
-        }
-        true
+        pushed
     }
 
     /// The turns in progress end where the device was lost. Nobody asked, so nobody is answered.
     pub(super) fn lose_turns(&mut self) {
-        let order = Order { id: 0, sink: None, action: Action::Lose };
-        if self.ended.is_none()
-            && self.orders.try_push(order).is_ok()
-            && let Some(thread) = &self.runner_thread
-        {
+        self.push_order(Order { id: 0, sink: None, action: Action::Lose });
+    }
+
+    /// Hands the pipeline an order. False: it takes none any more.
+    fn push_order(&mut self, order: Order) -> bool {
+        let pushed = self.ended.is_none() && self.orders.try_push(order).is_ok();
+        if let (true, Some(thread)) = (pushed, &self.runner_thread) {
             thread.thread().unpark();
+        }
+        pushed
+    }
+
+    /// First the pipeline cuts the segment, then the sinks are asked: so that a sink which hears of the
+    /// interrupt finds the cut in its queue, and knows what in it comes from before.
+    fn interrupt(&mut self, name: &'static str, sink: Option<usize>) {
+        let waiting = self.addressed(sink).len();
+        let id = self.open(name, sink, waiting, None);
+        let order = Order { id, sink: sink.map(|index| index as u16), action: Action::Interrupt };
+        if !self.push_order(order) {
+            self.ask(id, sink, &SinkAction::Interrupt);
         }
     }
 
     fn ask_sinks(&mut self, name: &'static str, sink: Option<usize>, action: SinkAction) {
-        let all: Vec<usize> = sink.map_or_else(|| (0..self.sinks.len()).collect(), |index| vec![index]);
-        let id = self.open(name, sink, all.len(), None);
-        for index in all {
+        let waiting = self.addressed(sink).len();
+        let id = self.open(name, sink, waiting, None);
+        self.ask(id, sink, &action);
+    }
+
+    /// The sinks a command is for.
+    fn addressed(&self, sink: Option<usize>) -> std::ops::Range<usize> {
+        sink.map_or(0..self.sinks.len(), |index| index..index + 1)
+    }
+
+    fn ask(&mut self, id: u64, sink: Option<usize>, action: &SinkAction) {
+        for index in self.addressed(sink) {
             let command = SinkCommand { id, action: action.clone() };
             let seat = &self.sinks[index];
             if seat.outcome.is_some() || seat.control.command(command).is_err() {
@@ -184,9 +204,14 @@ impl Control {
     }
 
     pub(super) fn applied(&mut self, id: u64, ok: bool) {
-        let refusal = match self.pending.open.get(&id).map(|open| open.name) {
-            Some("talk") => "no sink here is in push-to-talk mode",
-            Some("cancel") => "in `always` mode there is no turn to cancel: use `mute` or `stop`",
+        let Some(open) = self.pending.open.get(&id) else { return };
+        let refusal = match open.name {
+            "interrupt" => {
+                let sink = open.sink.as_ref().and_then(|name| self.sinks.iter().position(|s| s.name == *name));
+                return self.ask(id, sink, &SinkAction::Interrupt);
+            }
+            "talk" => "no sink here is in push-to-talk mode",
+            "cancel" => "in `always` mode there is no turn to cancel: use `mute` or `stop`",
             _ => "it was refused",
         };
         self.settle(id, if ok { Ok(()) } else { Err(refusal.to_owned()) });

@@ -130,12 +130,14 @@ impl Encoder for Floats {
 const SINK: &[Param] = &[
     Param::new("fail", Kind::Text, "how it fails"),
     Param::new("slow", Kind::Bool, "takes its time").default("false"),
+    Param::new("cut", Kind::Bool, "an interrupt cuts its segment").default("false"),
 ];
 
 struct Collector {
     name: String,
     fail: Option<String>,
     slow: bool,
+    cut: bool,
     runs: u32,
     left: bool,
     collected: Collected,
@@ -143,7 +145,7 @@ struct Collector {
 
 impl Sink for Collector {
     fn wants(&self) -> Wants {
-        Wants { encoder: "floats", chunk_frames: 160, ..Wants::default() }
+        Wants { encoder: "floats", chunk_frames: 160, cut_on_interrupt: self.cut, ..Wants::default() }
     }
 
     fn prepare(&mut self, _edge: &Edge) -> Result<(), Problem> {
@@ -178,7 +180,11 @@ impl Sink for Collector {
                         inlet.delivered(packet);
                     }
                     Item::Command(command) => {
-                        let known = matches!(command.action, SinkAction::Text(_));
+                        let known = match command.action {
+                            SinkAction::Text(_) => true,
+                            SinkAction::Interrupt => self.cut,
+                            _ => false,
+                        };
                         inlet.answer(&command, if known { Ok(()) } else { Err("a collector cannot".into()) });
                     }
                     Item::Halt if fail == "hang" => std::future::pending().await,
@@ -216,6 +222,7 @@ pub fn registry(collected: &Collected) -> Registry {
             name: context.name.clone(),
             fail: s.opt_text("fail").map(str::to_owned),
             slow: s.bool("slow"),
+            cut: s.bool("cut"),
             runs: 0,
             left: false,
             collected: collected.clone(),

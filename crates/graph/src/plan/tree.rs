@@ -146,6 +146,7 @@ impl Tree {
             encoder,
             outfeed,
             waits,
+            cut_on_interrupt: wants.cut_on_interrupt,
         });
         let end = SinkEnd {
             name: plan.name,

@@ -202,7 +202,7 @@ struct Bin {
 
 impl Sink for Bin {
     fn wants(&self) -> Wants {
-        Wants { encoder: self.encoder, turn: self.mode, ..Wants::default() }
+        Wants { encoder: self.encoder, turn: self.mode, cut_on_interrupt: true, ..Wants::default() }
     }
     fn prepare(&mut self, edge: &Edge) -> Result<(), Problem> {
         match self.rate {

@@ -191,6 +191,7 @@ impl Case {
             encoder: Box::new(encoder),
             outfeed,
             waits: self.waits,
+            cut_on_interrupt: true,
         });
         (Schedule::new(rate, steps, vec![(3, outlet)]), Leaf::new(inlet, control))
     }
@@ -224,7 +225,7 @@ impl Case {
                 Move::Talk(on) => _ = outlet.talk(*on, &mut signals),
                 Move::Commit => outlet.commit(&mut signals),
                 Move::Cancel => _ = outlet.cancel(&mut signals),
-                Move::Interrupt => outlet.interrupt(&mut signals),
+                Move::Interrupt => _ = outlet.interrupt(&mut signals),
                 Move::Mute(on) => outlet.mute(*on),
                 Move::Pause(on) => outlet.pause(*on),
                 Move::Link(link) => drain.set_link(*link),

@@ -1,7 +1,7 @@
 //! Where a segment begins and ends, to the frame: `speech` and `always`. 16 kHz: a block is 160
 //! frames, a millisecond 16.
 
-use glottis_core::Reason;
+use glottis_core::{Cause, Reason};
 
 use crate::parts::{Heard, end, late_end, late_start, start};
 use crate::rig::{Ending, Rig};
@@ -242,16 +242,21 @@ fn mute_cancels_at_the_next_block_and_unmuting_begins_with_the_next_frame() {
 }
 
 #[test]
-fn interrupt_gives_the_turn_up() {
+fn interrupt_gives_the_turn_up_and_its_rest_is_lost_by_name() {
     let mut rig = speech(DEFAULT, &[start(8000), end(40_000)]);
     rig.until(16_000);
     let (outlet, signals) = rig.outlet();
-    outlet.interrupt(signals);
+    assert!(outlet.interrupt(signals));
     rig.until(60_000);
     rig.finish();
     let segments = rig.segments();
     assert_eq!(segments.len(), 1);
     assert_eq!(segments[0].ending, Some(Ending::Abort { at: 16_000, reason: Reason::Interrupt }));
+    // Up to where the turn would have ended: its voice and the hangover.
+    let ledger = rig.ledger();
+    let dropped = |cause| ledger.dropped.iter().find(|(c, _)| *c == cause).map_or(0, |(_, frames)| *frames);
+    assert_eq!(dropped(Cause::Interrupted) + ledger.delivered, 40_000 + 14_400 - (8000 - 4800));
+    assert_eq!(ledger.dropped_total(), dropped(Cause::Interrupted));
 }
 
 #[test]

@@ -82,6 +82,7 @@ impl BlockingSink for Loaded {
                 _ => TurnMode::Always,
             },
             overflow: if wants.overflow_gap != 0 { Overflow::Gap } else { Overflow::Shed },
+            ..default
         }
     }
 

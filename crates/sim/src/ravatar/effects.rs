@@ -1,9 +1,7 @@
 //! What strikes do to the state: now, or when they are due. Runs under the `State`'s lock, on the
 //! simulator's thread or a handle's.
 
-use super::faults::{
-    Deed, FaultStatus, LicenseFate, MOST_RULES, Point, Rule, RuleError, Rules, Strike, TokenFate, World,
-};
+use super::faults::{Deed, LicenseFate, MOST_RULES, Point, Rule, RuleError, Rules, Strike, TokenFate, World};
 use super::licenses::{LicenseChange, LicenseStatus};
 use super::log::{self, Event};
 use super::options::Expiry;
@@ -40,7 +38,7 @@ pub(crate) struct Held {
 
 impl State {
     /// Adds rules, all or none of them.
-    pub(crate) fn add_faults(&mut self, rules: Rules) -> Result<Vec<u64>, RuleError> {
+    pub(crate) fn add_rules(&mut self, rules: Rules) -> Result<Vec<u64>, RuleError> {
         let (there, more) = (self.faults.len(), rules.len());
         if there + more > MOST_RULES {
             return Err(RuleError::too_many(there, more));
@@ -59,16 +57,12 @@ impl State {
 
     /// Takes all rules away, and lifts what they left behind: refused tokens, the closed port,
     /// calls that hang, effects that are not due yet.
-    pub(crate) fn clear_faults(&mut self) {
+    pub(crate) fn clear_rules(&mut self) {
         self.faults.clear();
         self.tokens.refused = false;
         self.closed_until = None;
         self.pending.clear();
         self.note(Event::Control { what: "faults cleared".into() });
-    }
-
-    pub(crate) fn list_faults(&self) -> Vec<FaultStatus> {
-        self.faults.list()
     }
 
     /// Passes a point where a fault may strike. Effects on the world are taken care of; so is what
@@ -161,14 +155,9 @@ impl State {
     }
 
     /// When something has to happen by itself.
-    pub(crate) fn next_due(&self) -> Option<Duration> {
+    pub(crate) fn next_effect(&self) -> Option<Duration> {
         let pending = self.pending.first().map(|pending| pending.due);
         [pending, self.licenses.next_expiry()].into_iter().flatten().min()
-    }
-
-    /// How long the port stays closed, if it is.
-    pub(crate) fn port_closed(&self) -> Option<Duration> {
-        self.closed_until.filter(|until| *until > self.clock.now())
     }
 
     /// Holds an answer back; false if there are too many.

@@ -1,8 +1,13 @@
-//! What a client did wrong: the code, the words, where. Findings are collected while a request or
-//! message is judged (no lock) and recorded in the log with it.
+//! What a client can do wrong: the codes of findings. Plain values, any thread.
 
+use crate::common::log;
 use serde::Serialize;
-use std::time::Duration;
+
+/// A finding as recorded.
+pub type Violation = log::Violation<Code>;
+
+/// The findings of one request or message.
+pub(crate) type Findings = log::Findings<Code>;
 
 /// Which rule was broken (RAVATAR dossier 16.2 and 16.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -118,81 +123,5 @@ impl Code {
             Ok(serde_json::Value::String(name)) => name,
             _ => format!("{self:?}"),
         }
-    }
-}
-
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// A rule was broken; `strict` refuses it.
-    Violation,
-    /// Worth knowing; never refused.
-    Note,
-}
-
-/// A finding as recorded.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Violation {
-    /// Number of the log entry it belongs to.
-    pub entry: u64,
-    /// When, on the simulator's clock.
-    #[serde(serialize_with = "super::log::seconds")]
-    pub t: Duration,
-    /// The rule.
-    pub code: Code,
-    /// How bad.
-    pub severity: Severity,
-    /// What exactly, in words; never contains a token.
-    pub detail: String,
-    /// `POST /jwt`, or `socket 3`.
-    pub place: String,
-}
-
-/// One finding before it is recorded.
-#[derive(Clone, Debug)]
-pub(crate) struct Finding {
-    pub(crate) code: Code,
-    pub(crate) severity: Severity,
-    pub(crate) detail: String,
-}
-
-/// The findings of one request or message.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Findings {
-    list: Vec<Finding>,
-}
-
-impl Findings {
-    /// Enough to explain any message; a client that sends ten thousand unknown fields must not
-    /// fill the log with one frame.
-    const MOST: usize = 32;
-
-    pub(crate) fn violation(&mut self, code: Code, detail: impl Into<String>) {
-        self.add(code, Severity::Violation, detail.into());
-    }
-
-    pub(crate) fn note(&mut self, code: Code, detail: impl Into<String>) {
-        self.add(code, Severity::Note, detail.into());
-    }
-
-    fn add(&mut self, code: Code, severity: Severity, detail: String) {
-        if self.list.len() < Self::MOST {
-            let detail = super::log::shorten(&detail);
-            self.list.push(Finding { code, severity, detail });
-        }
-    }
-
-    /// The first violation; notes do not count.
-    pub(crate) fn worst(&self) -> Option<&Finding> {
-        self.list.iter().find(|finding| finding.severity == Severity::Violation)
-    }
-
-    pub(crate) fn codes(&self) -> Vec<Code> {
-        self.list.iter().map(|finding| finding.code).collect()
-    }
-
-    pub(crate) fn into_list(self) -> Vec<Finding> {
-        self.list
     }
 }

@@ -13,18 +13,15 @@ use super::shared::Shared;
 use super::socket;
 use super::state::State;
 use super::tokens::Bearer;
-use super::web::{Body, Call, Reply, full};
+use super::web::{Body, Call, Reply};
+use crate::common::upgrade::{accept_key, switching};
 use bytes::Bytes;
-use http::header::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
-};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use std::io;
 use std::sync::Arc;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// Sockets open at once; more are answered with 503.
 const SOCKETS: usize = 1024;
@@ -91,32 +88,6 @@ fn spoiled(state: &mut State, call: &Call, strike: &Strike) -> Option<Verdict> {
     let token = state.bearer(call.param("token")).worth;
     state.note(Event::SocketRefused { code, token });
     Some(verdict)
-}
-
-/// The `Sec-WebSocket-Accept` for a proper upgrade request.
-fn accept_key<B>(request: &Request<B>) -> Option<HeaderValue> {
-    let headers = request.headers();
-    let proper = request.method() == Method::GET
-        && mentions(headers, &UPGRADE, "websocket")
-        && mentions(headers, &CONNECTION, "upgrade")
-        && headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
-    let key = headers.get(SEC_WEBSOCKET_KEY).filter(|_| proper)?;
-    HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
-}
-
-fn mentions(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(word))
-}
-
-fn switching(accept: HeaderValue) -> Response<Body> {
-    let mut response = Response::new(full(Bytes::new()));
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    response
 }
 
 /// Decides, and records the decision.

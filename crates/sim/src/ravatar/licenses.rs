@@ -25,7 +25,7 @@ pub struct License {
     /// Height of the video.
     pub height: u32,
     /// When it began, on the simulator's clock.
-    #[serde(serialize_with = "super::log::seconds")]
+    #[serde(serialize_with = "crate::common::words::seconds")]
     pub started: Duration,
     /// What became of it.
     pub status: LicenseStatus,

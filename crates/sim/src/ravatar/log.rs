@@ -5,43 +5,20 @@
 
 use super::audio::{BlobFacts, Level};
 use super::check::Kind;
-use super::findings::{Code, Findings, Severity, Violation};
+use super::findings::Code;
 use super::licenses::LicenseChange;
 use super::tokens::TokenUse;
-use serde::{Serialize, Serializer};
+pub use crate::common::client::CloseBy;
+use crate::common::log;
+pub(crate) use crate::common::words::{shorten, summarise, summarise_fields};
+use serde::Serialize;
 use serde_json::{Map, Value};
-use std::collections::VecDeque;
-use std::time::Duration;
 
-/// Everything recorded since the start or the last reset, oldest first.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Log {
-    /// The entries that were kept.
-    pub entries: VecDeque<Entry>,
-    /// How many older entries were dropped to stay within `max_log_entries`.
-    pub cut: u64,
-    /// Violations and notes, also of entries that were dropped, up to the same limit.
-    pub findings: VecDeque<Violation>,
-    /// How many older findings were dropped.
-    pub findings_cut: u64,
-    #[serde(skip)]
-    most: usize,
-    #[serde(skip)]
-    next: u64,
-}
+/// The record of a run.
+pub type Log = log::Log<Event, Code>;
 
 /// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Entry {
-    /// Number of the entry, from 1, without gaps.
-    pub n: u64,
-    /// When, on the simulator's clock; seconds in JSON.
-    #[serde(serialize_with = "seconds")]
-    pub t: Duration,
-    /// What.
-    #[serde(flatten)]
-    pub event: Event,
-}
+pub type Entry = log::Entry<Event>;
 
 /// What can happen.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -214,62 +191,7 @@ pub enum SessionUse {
     Other,
 }
 
-/// Who ended a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CloseBy {
-    /// The client sent a close frame.
-    Client,
-    /// We sent a close frame.
-    Simulator,
-    /// The connection broke without a close frame, or broke the WebSocket protocol.
-    Loss,
-}
-
 impl Log {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most: most.max(1), ..Self::default() }
-    }
-
-    /// Records one event and what was wrong with it; returns the entry's number.
-    pub(crate) fn add(&mut self, t: Duration, event: Event) -> u64 {
-        self.next += 1;
-        if self.entries.len() == self.most {
-            self.entries.pop_front();
-            self.cut += 1;
-        }
-        self.entries.push_back(Entry { n: self.next, t, event });
-        self.next
-    }
-
-    /// Records the findings of entry `entry`.
-    pub(crate) fn blame(&mut self, entry: u64, t: Duration, place: &str, findings: Findings) {
-        for finding in findings.into_list() {
-            if self.findings.len() == self.most {
-                self.findings.pop_front();
-                self.findings_cut += 1;
-            }
-            self.findings.push_back(Violation {
-                entry,
-                t,
-                code: finding.code,
-                severity: finding.severity,
-                detail: finding.detail,
-                place: place.into(),
-            });
-        }
-    }
-
-    /// Broken rules, without notes.
-    pub fn violations(&self) -> impl Iterator<Item = &Violation> {
-        self.findings.iter().filter(|finding| finding.severity == Severity::Violation)
-    }
-
-    /// Notes: things worth knowing that break no rule.
-    pub fn notes(&self) -> impl Iterator<Item = &Violation> {
-        self.findings.iter().filter(|finding| finding.severity == Severity::Note)
-    }
-
     /// Numbers of the rules that struck, in order.
     pub fn faults(&self) -> impl Iterator<Item = u64> {
         self.entries.iter().filter_map(|entry| match &entry.event {
@@ -309,47 +231,5 @@ impl Request {
             Some((method, path)) => self.method == method && self.path == path,
             None => wanted.is_empty() || self.path == wanted,
         }
-    }
-}
-
-/// Durations are seconds in JSON.
-pub(crate) fn seconds<S: Serializer>(t: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_f64(t.as_secs_f64())
-}
-
-/// Longest text the log repeats.
-const LONGEST: usize = 256;
-
-/// A text fit for the log.
-pub(crate) fn shorten(text: &str) -> String {
-    if text.len() <= LONGEST {
-        return text.into();
-    }
-    format!("<{} characters>", text.chars().count())
-}
-
-/// A JSON value fit for the log: of an object at most 32 fields; long texts and long nested values
-/// become their length. So an entry is small whatever a client sends.
-pub(crate) fn summarise(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => Value::Object(summarise_fields(fields)),
-        other => brief(other),
-    }
-}
-
-/// As [`summarise`], for an object.
-pub(crate) fn summarise_fields(fields: &Map<String, Value>) -> Map<String, Value> {
-    let short = |(name, value): (&String, &Value)| (shorten(name), brief(value));
-    fields.iter().take(32).map(short).collect()
-}
-
-fn brief(value: &Value) -> Value {
-    match value {
-        Value::String(text) => Value::String(shorten(text)),
-        Value::Array(_) | Value::Object(_) => {
-            let length = value.to_string().len();
-            if length > LONGEST { format!("<{length} bytes of JSON>").into() } else { value.clone() }
-        }
-        plain => plain.clone(),
     }
 }

@@ -12,58 +12,51 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! How the parts fit: `server` accepts connections and hands each request to `visit` (the service's
+//! How the parts fit: `shared` hands each request to `visit` (the service's
 //! endpoints, in `rest` and `live`), `control` (the simulator's own) or `handshake`, which leads to one `socket` task per
 //! client. `check` judges a message without any state, `intake` lets it act on the [`State`].
 //! `faults` says whether a rule strikes at a point that is passed; what a strike does is done where
-//! it hits: `effects` (the state), `turn` (answers), `deliver` (responses), `gate` and `wire` (a
-//! socket's bytes), `port` (the listener).
+//! it hits: `effects` (the state), `turn` (answers), `deliver` (responses), `gate` and the common parts (a
+//! socket's bytes, the listener).
 //! Everything that outlives a call is in [`State`], behind one lock, so what a test sees is always
 //! consistent.
 
 mod answer;
 mod audio;
 mod check;
-mod clock;
 mod config;
 mod control;
-mod deliver;
 mod effects;
 mod faults;
 mod findings;
-mod gate;
 mod handshake;
 mod history;
-mod ids;
 mod intake;
 mod licenses;
-mod line;
 mod live;
 mod log;
 mod options;
 mod outgoing;
-mod port;
 mod rest;
-mod server;
 mod shared;
 mod simulator;
 mod socket;
-mod span;
 mod speech;
 mod state;
 mod tokens;
 mod turn;
 mod visit;
-mod web;
 mod webm;
-mod wire;
 
+use crate::common::{clock, deliver, gate, ids, line, span, web, wire};
+
+pub use crate::common::log::Severity;
 pub use audio::{BlobFacts, Container, Level};
 pub use check::Kind;
 pub use clock::Clock;
 pub use config::Config;
 pub use faults::{FaultStatus, Rule, RuleError, Rules};
-pub use findings::{Code, Severity, Violation};
+pub use findings::{Code, Violation};
 pub use licenses::{License, LicenseChange, LicenseStatus};
 pub use log::{CloseBy, Entry, Event, Log, Message, Pcm, Request, SessionUse};
 pub use options::{

@@ -1,6 +1,7 @@
 //! What a socket's task can be asked to do: send, close, break, or change its habits. Plain values,
 //! any thread.
 
+use super::gate::Reading;
 use bytes::Bytes;
 use serde_json::Value;
 use std::sync::Arc;
@@ -37,17 +38,6 @@ impl Outgoing {
             other => other,
         }
     }
-}
-
-/// How a socket reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reading {
-    /// Not at all for that long, counted from `since` on the simulator's clock.
-    Stall { time: Duration, since: Duration },
-    /// At most so many bytes per second.
-    Rate(u64),
-    /// The connection breaks behind so many more bytes.
-    Until(u64),
 }
 
 /// A frame that need not be a message. Huge ones are made when they are sent, so that rules and

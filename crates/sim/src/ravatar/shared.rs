@@ -1,115 +1,90 @@
-//! The meeting point of the simulator's thread and its handles: the `State` behind its lock, and
-//! the two ways to be told that it changed.
+//! The state as the parts that all simulators share see it. Runs on the simulator's thread.
 
 use super::clock::Clock;
 use super::config::Config;
+use super::deliver;
+use super::faults::{FaultStatus, Point, Ravatar, RuleError, Rules};
+use super::line::Reset;
+use super::log::Event;
 use super::state::State;
-use std::net::SocketAddr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-use tokio::sync::Notify;
+use super::web::{Body, Call, Reply};
+use super::{control, handshake, visit};
+use crate::common::control::Steered;
+use crate::common::server::{reachable, read};
+use crate::common::shared::{self, Greeting, World};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) config: Arc<Config>,
-    pub(crate) clock: Clock,
-    pub(crate) address: SocketAddr,
-    state: Mutex<State>,
-    changed: Condvar,
-    notify: Notify,
+/// The state behind its lock.
+pub(crate) type Shared = shared::Shared<State>;
+
+impl Steered for State {
+    type Faults = Ravatar;
+
+    fn add_faults(&mut self, rules: Rules) -> Result<Vec<u64>, RuleError> {
+        self.add_rules(rules)
+    }
+
+    fn remove_fault(&mut self, number: u64) -> bool {
+        self.faults.remove(number)
+    }
+
+    fn clear_faults(&mut self) {
+        self.clear_rules();
+    }
+
+    fn list_faults(&self) -> Vec<FaultStatus> {
+        self.faults.list()
+    }
+
+    fn steered(&mut self, what: String) {
+        self.note(Event::Control { what });
+    }
 }
 
-impl Shared {
-    pub(crate) fn new(config: Config, clock: Clock, address: SocketAddr) -> Self {
-        let config = Arc::new(config);
-        Self {
-            state: Mutex::new(State::new(config.clone(), clock.clone())),
-            config,
-            clock,
-            address,
-            changed: Condvar::new(),
-            notify: Notify::new(),
+impl World for State {
+    type Config = Config;
+
+    fn new(config: Arc<Config>, clock: Clock) -> Self {
+        Self::begin(config, clock)
+    }
+
+    fn settle(&mut self) -> bool {
+        self.carry_on()
+    }
+
+    fn next_due(&self) -> Option<Duration> {
+        self.next_effect()
+    }
+
+    fn port_closed(&self) -> Option<Duration> {
+        self.closed_until.filter(|until| *until > self.clock.now())
+    }
+
+    fn epoch(&self) -> u64 {
+        self.faults.epoch
+    }
+
+    fn greet(&mut self) -> Option<Greeting> {
+        let strike = self.strike(Point::Connect, None)?;
+        let ending = strike.deed.response.as_ref()?.ending.clone();
+        Some(Greeting { due: strike.is_late().then_some(strike.due), ending, epoch: strike.epoch })
+    }
+
+    async fn answer(shared: Arc<Shared>, request: Request<Incoming>, reset: Reset) -> io::Result<Response<Body>> {
+        if request.uri().path() == "/ws/chat" {
+            return handshake::answer(&shared, request, &reset).await;
         }
-    }
-
-    /// Reads the state as of now.
-    pub(crate) fn read<R>(&self, look: impl FnOnce(&State) -> R) -> R {
-        look(&self.lock())
-    }
-
-    /// Changes the state and wakes everyone who waits for a change.
-    pub(crate) fn update<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
-        let result = change(&mut self.lock());
-        self.announce();
-        result
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic in a test's condition poisons the lock but cannot leave the state half changed.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.settle() {
-            self.announce();
-        }
-        state
-    }
-
-    fn announce(&self) {
-        self.changed.notify_all();
-        self.notify.notify_waiters();
-    }
-
-    /// Blocks until the condition holds or `timeout` (real time) is over.
-    pub(crate) fn wait(&self, timeout: Duration, mut holds: impl FnMut(&State) -> bool) -> bool {
-        // A timeout beyond the end of time means to wait forever, a day at a time.
-        let deadline = Instant::now().checked_add(timeout);
-        let far = Duration::from_secs(86_400);
-        let mut state = self.lock();
-        loop {
-            if holds(&state) {
-                return true;
-            }
-            let left = deadline.map_or(far, |at| at.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
-                return false;
-            }
-            let woken = self.changed.wait_timeout(state, left);
-            state = woken.unwrap_or_else(PoisonError::into_inner).0;
-            if state.settle() {
-                self.announce();
-            }
-        }
-    }
-
-    /// The same for async callers on any runtime with time.
-    pub(crate) async fn wait_async(&self, timeout: Duration, mut holds: impl FnMut(&State) -> bool) -> bool {
-        tokio::time::timeout(timeout, self.happens(&mut holds)).await.is_ok()
-    }
-
-    /// Waits until the condition holds.
-    pub(crate) async fn happens(&self, mut holds: impl FnMut(&State) -> bool) {
-        loop {
-            // Registered before the look, so that no change is missed in between.
-            let mut changed = std::pin::pin!(self.notify.notified());
-            changed.as_mut().enable();
-            if self.read(&mut holds) {
-                return;
-            }
-            changed.await;
-        }
-    }
-
-    /// Lets what is due happen on time even when nobody asks: licences expire, faults take effect.
-    /// Never returns.
-    pub(crate) async fn watch_clock(&self) {
-        loop {
-            let mut changed = std::pin::pin!(self.notify.notified());
-            changed.as_mut().enable();
-            // `read` announces only if something happened, so this does not wake itself.
-            let next = self.read(State::next_due);
-            tokio::select! {
-                () = self.clock.sleep_until(next) => {}
-                () = changed => {}
-            }
-        }
+        let (parts, body) = request.into_parts();
+        let call = Call::new(&parts, read(body).await?);
+        let reply = match call.path.strip_prefix("/__sim/") {
+            Some(_) if call.too_large => Reply::error(413, "payload_too_large"),
+            Some(what) => control::answer(&shared, what, &call),
+            None => shared.update(|state| visit::answer(state, &call, reachable(shared.address))),
+        };
+        deliver::send(&shared, reply, &reset).await
     }
 }

@@ -7,23 +7,22 @@ use super::faults::{FaultStatus, Rule, RuleError, Rules};
 use super::findings::Violation;
 use super::licenses::License;
 use super::log::{Event, Log};
-use super::server;
 use super::shared::Shared;
 use super::state::{Blob, State};
+use crate::common::control::Steered;
+use crate::common::server::reachable;
+use crate::common::thread::{Running, listen};
 use serde_json::Value;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 /// A running simulator. Dropping it closes its sockets, frees its port and ends its thread.
 #[derive(Debug)]
 pub struct Simulator {
     shared: Arc<Shared>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _running: Running,
 }
 
 impl Simulator {
@@ -48,17 +47,9 @@ impl Simulator {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
         }
         let listener = listen(config.listen)?;
-        let shared = Arc::new(Shared::new(config, clock, listener.local_addr()?));
-        let (stop, stopped) = oneshot::channel();
-        let (report, started) = mpsc::sync_channel(1);
-        let theirs = shared.clone();
-        let thread = thread::Builder::new().name("ravatar-sim".into()).spawn(move || {
-            serve(listener, &theirs, stopped, &report);
-        })?;
-        let handle = Self { shared, stop: Some(stop), thread: Some(thread) };
-        // A lost report means the thread is gone, which the drop of `handle` joins.
-        started.recv().unwrap_or_else(|_| Err(io::Error::other("the simulator's thread ended")))?;
-        Ok(handle)
+        let shared = Arc::new(Shared::new(config, clock, listener.local_addr()?, None));
+        let running = Running::start("ravatar-sim", listener, &shared)?;
+        Ok(Self { shared, _running: running })
     }
 
     /// Stops the simulator: sockets, port and thread are gone when this returns.
@@ -71,12 +62,12 @@ impl Simulator {
 
     /// Base URL of the REST endpoints, `http://127.0.0.1:PORT`.
     pub fn http_url(&self) -> String {
-        format!("http://{}", server::reachable(self.shared.address))
+        format!("http://{}", reachable(self.shared.address))
     }
 
     /// URL of the socket without its query, `ws://127.0.0.1:PORT/ws/chat`.
     pub fn ws_url(&self) -> String {
-        format!("ws://{}/ws/chat", server::reachable(self.shared.address))
+        format!("ws://{}/ws/chat", reachable(self.shared.address))
     }
 
     /// The simulator's clock; `clock().advance(…)` lets tokens and licences age.
@@ -197,54 +188,4 @@ impl Simulator {
     pub async fn wait_for_async(&self, timeout: Duration, condition: impl FnMut(&State) -> bool) -> bool {
         self.shared.wait_async(timeout, condition).await
     }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // Its panic, if any, was printed; a second one here would abort the test run.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
-    let listener = TcpListener::bind(address).map_err(named)?;
-    listener.set_nonblocking(true).map_err(named)?;
-    Ok(listener)
-}
-
-/// The simulator's thread, from its first line to its last.
-fn serve(
-    listener: TcpListener,
-    shared: &Arc<Shared>,
-    stopped: oneshot::Receiver<()>,
-    report: &mpsc::SyncSender<io::Result<()>>,
-) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            let _ = report.send(Err(error));
-            return;
-        }
-    };
-    runtime.block_on(async {
-        let listener = match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => listener,
-            Err(error) => {
-                let _ = report.send(Err(error));
-                return;
-            }
-        };
-        let _ = report.send(Ok(()));
-        tokio::select! {
-            never = server::run(listener, shared) => match never {},
-            // Dropping the handle ends this without a message, which is as good.
-            _ = stopped => {}
-        }
-    });
-    // The runtime is dropped here and with it every connection.
 }

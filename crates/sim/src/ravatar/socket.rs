@@ -4,31 +4,23 @@
 use super::check;
 use super::findings::{Code, Findings};
 use super::intake::{self, Planned};
-use super::line::Line;
-use super::log::{CloseBy, Event, summarise};
+use super::log::{Event, summarise};
 use super::outgoing::Outgoing;
 use super::shared::Shared;
-use super::wire::Wire;
+use super::wire::Kept;
+pub(crate) use crate::common::client::say_goodbye;
+use crate::common::client::{self, Client, End, break_off};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// A client's end of the wire.
-pub(crate) type Client = WebSocketStream<Wire<Line>>;
-
-/// How long a client may take to answer our close frame.
-const GOODBYE: Duration = Duration::from_secs(2);
 /// Answers a socket may owe; a client that provokes more loses them.
 const PLANNED: usize = 256;
 
@@ -43,65 +35,6 @@ pub(crate) struct Who {
     pub(crate) since: Duration,
 }
 
-/// How a socket ended.
-struct End {
-    code: Option<u16>,
-    reason: String,
-    by: CloseBy,
-}
-
-impl End {
-    fn ours(code: u16) -> Self {
-        Self { code: Some(code), reason: String::new(), by: CloseBy::Simulator }
-    }
-
-    fn broken() -> Self {
-        Self { code: None, reason: "broken by a fault".into(), by: CloseBy::Simulator }
-    }
-
-    fn lost(reason: impl Into<String>) -> Self {
-        Self { code: None, reason: reason.into(), by: CloseBy::Loss }
-    }
-}
-
-/// Waits for the upgrade; `None` if the client is gone.
-pub(crate) async fn open(shared: &Shared, upgrade: OnUpgrade) -> Option<Client> {
-    let parts = upgrade.await.ok()?.downcast::<TokioIo<Line>>().ok()?;
-    let stream = Wire::new(parts.io.into_inner(), shared.clock.clone(), shared.config.ignore_pings);
-    let limit = Some(shared.config.hard_message_bytes);
-    let limits = WebSocketConfig::default().max_message_size(limit).max_frame_size(limit);
-    let early = parts.read_buf.to_vec();
-    Some(WebSocketStream::from_partially_read(stream, early, Role::Server, Some(limits)).await)
-}
-
-/// Closes from our side and waits, within reason, for the client to do the same.
-pub(crate) async fn say_goodbye(client: &mut Client, code: u16, reason: &str) {
-    client.get_mut().gate().open();
-    let goodbye = async {
-        let _ = client.close(Some(close_frame(code, reason))).await;
-        while let Some(Ok(_)) = client.next().await {}
-    };
-    let _ = tokio::time::timeout(GOODBYE, goodbye).await;
-}
-
-/// Closes after input that could not be read as frames. What is still coming is thrown away:
-/// closing on unread data would reset the connection and might destroy our close frame on its way.
-async fn break_off(client: &mut Client, code: u16, reason: &str) {
-    client.get_mut().gate().open();
-    let goodbye = async {
-        let _ = client.close(Some(close_frame(code, reason))).await;
-        let wire = client.get_mut();
-        let _ = wire.shutdown().await;
-        let mut waste = [0; 4096];
-        while let Ok(1..) = wire.read(&mut waste).await {}
-    };
-    let _ = tokio::time::timeout(GOODBYE, goodbye).await;
-}
-
-fn close_frame(code: u16, reason: &str) -> CloseFrame {
-    CloseFrame { code: CloseCode::from(code), reason: reason.into() }
-}
-
 /// What a socket begins with.
 #[derive(Debug)]
 pub(crate) struct Start {
@@ -110,6 +43,12 @@ pub(crate) struct Start {
     pub(crate) inbox: mpsc::Receiver<Outgoing>,
     /// What it has to do anyhow.
     pub(crate) planned: Vec<Planned>,
+}
+
+/// Waits for the upgrade; `None` if the client is gone.
+pub(crate) async fn open(shared: &Shared, upgrade: OnUpgrade) -> Option<Client> {
+    let config = &shared.config;
+    client::open(&shared.clock, upgrade, config.ignore_pings, config.hard_message_bytes).await
 }
 
 /// The life of a socket, from the upgrade to the entry of its end in the log.
@@ -316,7 +255,7 @@ impl Socket<'_> {
                 // The filter must begin between two frames.
                 let flushed = self.client.flush().await;
                 flushed.map_err(|error| End::lost(error.to_string()))?;
-                self.client.get_mut().withhold_pongs(!answer);
+                self.client.get_mut().withhold(Kept::Pongs, !answer);
             }
             Outgoing::PingEvery { every, since } => {
                 self.ping = Some(every);
@@ -343,10 +282,6 @@ impl Socket<'_> {
 
     /// The client said goodbye: the library's answer still has to be written.
     async fn closed(&mut self, frame: Option<CloseFrame>) -> End {
-        let rest = async { while let Some(Ok(_)) = self.client.next().await {} };
-        let _ = tokio::time::timeout(GOODBYE, rest).await;
-        let code = frame.as_ref().map(|frame| u16::from(frame.code));
-        let reason = frame.map(|frame| super::log::shorten(frame.reason.as_str()));
-        End { code, reason: reason.unwrap_or_default(), by: CloseBy::Client }
+        client::closed(&mut self.client, frame).await
     }
 }

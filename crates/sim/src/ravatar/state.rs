@@ -128,11 +128,11 @@ impl State {
 }
 
 impl State {
-    pub(crate) fn new(config: Arc<Config>, clock: Clock) -> Self {
+    pub(crate) fn begin(config: Arc<Config>, clock: Clock) -> Self {
         let rules = config.faults.clone();
         let mut state = Self::empty(config, clock);
         // Too many rules in one place are refused when they are read.
-        let _ = state.add_faults(rules);
+        let _ = state.add_rules(rules);
         state
     }
 
@@ -168,7 +168,7 @@ impl State {
             let _ = peer.outbox.try_send(Outgoing::Close(1001, "reset".into()));
         }
         let (next_socket, epoch) = (self.next_socket, self.faults.epoch);
-        *self = Self::new(self.config.clone(), self.clock.clone());
+        *self = Self::begin(self.config.clone(), self.clock.clone());
         self.next_socket = next_socket;
         // Whatever a fault lets hang belongs to the past.
         self.faults.epoch = epoch + 1;
@@ -200,7 +200,7 @@ impl State {
     }
 
     /// Lets everything happen that is due. True if something changed.
-    pub(crate) fn settle(&mut self) -> bool {
+    pub(crate) fn carry_on(&mut self) -> bool {
         let mut changed = false;
         loop {
             let expired = self.licenses.expire(self.clock.now());

@@ -84,7 +84,7 @@ impl Visit<'_> {
         let request = Request {
             method: self.call.method.clone(),
             path: log::shorten(&self.call.path),
-            query: self.call.shown_query(),
+            query: self.call.shown_query(&["token"]),
             token: self.token,
             authorization: self.call.authorization(),
             content_type: self.call.content_type(),

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use glottis_core::param::nearest;
-use glottis_core::{Place, Problem};
+use glottis_core::{Place, Problem, clock};
 
 /// What a path can be filled with.
 const NAMES: [&str; 6] = ["sink", "segment", "start", "date", "time", "rate"];
@@ -99,7 +99,7 @@ impl PathTemplate {
 
 fn fill(parts: &[Part], names: &Names, segment: u64) -> String {
     let mut out = String::new();
-    let (date, time) = utc(names.started);
+    let (date, time) = clock::utc(names.started);
     for part in parts {
         // Writing to a String cannot fail.
         let _ = match part {
@@ -169,39 +169,9 @@ fn flaw(message: impl Into<String>) -> Problem {
     Problem::new(Place::None, "", message)
 }
 
-/// Day (`2026-11-22`) and time (`153705`) of a Unix time, in UTC.
-///
-/// Months are counted from March, so that the leap day is the last of the year, and years in eras of
-/// 400, which all have 146,097 days.
-fn utc(seconds: u64) -> (String, String) {
-    let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, late) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    let year = era * 400 + year + late;
-    (format!("{year:04}-{month:02}-{day:02}"), format!("{:02}{:02}{:02}", second / 3600, second / 60 % 60, second % 60))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn days_and_times_are_those_of_the_calendar() {
-        for (seconds, date, time) in [
-            (0, "1970-01-01", "000000"),
-            (951_782_399, "2000-02-28", "235959"),
-            (951_782_400, "2000-02-29", "000000"),
-            (951_868_800, "2000-03-01", "000000"),
-            (1_795_361_825, "2026-11-22", "153705"),
-            (4_107_542_400, "2100-03-01", "000000"),
-        ] {
-            assert_eq!(utc(seconds), (date.to_owned(), time.to_owned()), "{seconds}");
-        }
-    }
 
     #[test]
     fn a_name_cannot_lead_out_of_its_folder() {

@@ -67,13 +67,21 @@ impl std::error::Error for BadRate {}
 /// # Errors
 /// [`BadRate`] for 0 Hz and above [`MAX_HZ`].
 pub fn door(from_hz: u32, to: Rate) -> Result<Option<Box<dyn Door>>, BadRate> {
-    if from_hz == to.hz() {
+    converter(from_hz, to.hz())
+}
+
+/// The same to any rate: for a sink whose service takes one that no edge can have.
+///
+/// # Errors
+/// [`BadRate`], as for [`door`], for either rate.
+pub fn converter(from_hz: u32, to_hz: u32) -> Result<Option<Box<dyn Door>>, BadRate> {
+    if from_hz == to_hz {
         return Ok(None);
     }
-    if from_hz == 0 || from_hz > MAX_HZ {
-        return Err(BadRate(from_hz));
+    if let Some(bad) = [from_hz, to_hz].into_iter().find(|hz| !(1..=MAX_HZ).contains(hz)) {
+        return Err(BadRate(bad));
     }
-    Ok(Some(Box::new(Converter::new(from_hz, to.hz()).map_err(|_| BadRate(from_hz))?)))
+    Ok(Some(Box::new(Converter::new(from_hz, to_hz).map_err(|_| BadRate(from_hz))?)))
 }
 
 /// By how much an [`elastic`] converter stretches, in millionths. Set by a thread that watches the clock,

@@ -21,4 +21,4 @@ pub mod pcm;
 pub mod reel;
 pub mod wav;
 
-pub use converter::{BadRate, MAX_HZ, Stretch, door, elastic};
+pub use converter::{BadRate, MAX_HZ, Stretch, converter, door, elastic};

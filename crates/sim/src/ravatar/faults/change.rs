@@ -1,8 +1,8 @@
-//! Changes to the body of a real success: JSON merge patches (RFC 7396) and the few that a patch
-//! cannot say. Pure functions, any thread.
+//! Changes to the body of a real success that a merge patch cannot say. Pure functions, any thread.
 
 use super::super::ids::Ids;
 use super::keys::{Flaw, Keys};
+use crate::common::response::{Alter, merge};
 use serde_json::{Map, Value};
 
 /// A change with a name.
@@ -32,18 +32,18 @@ const CHANGES: [(&str, Change); 6] = [
 ];
 
 /// Reads the key `change`.
-pub(crate) fn parse(keys: &mut Keys) -> Result<Option<Change>, Flaw> {
+pub(crate) fn parse(keys: &mut Keys) -> Result<Option<Box<dyn Alter>>, Flaw> {
     if !keys.has("change") {
         keys.mention(&["change"]);
         return Ok(None);
     }
     let word = keys.choice("change", &CHANGES.map(|(name, _)| name), None)?;
-    Ok(CHANGES.iter().find(|(name, _)| *name == word).map(|(_, change)| *change))
+    let found = CHANGES.iter().find(|(name, _)| *name == word);
+    Ok(found.map(|(_, change)| Box::new(*change) as Box<dyn Alter>))
 }
 
-impl Change {
-    /// Changes a body; one without the fields in question stays as it is. `draw` seeds what is random.
-    pub(crate) fn apply(self, body: &mut Value, draw: u64) {
+impl Alter for Change {
+    fn apply(&self, body: &mut Value, draw: u64) {
         match self {
             Self::TokenField => {
                 let fields = body.as_object_mut();
@@ -95,46 +95,10 @@ fn shuffle(body: &mut Value, draw: u64) {
     }
 }
 
-/// A JSON merge patch: `null` removes, objects merge, everything else replaces (RFC 7396).
-pub(crate) fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(Map::new());
-    }
-    let Some(fields) = target.as_object_mut() else { return };
-    for (name, value) in patch {
-        if value.is_null() {
-            fields.remove(name);
-        } else {
-            merge(fields.entry(name.as_str()).or_insert(Value::Null), value);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn the_rfcs_merge_patches() {
-        let cases = [
-            (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
-            (json!({"a":"b","b":"c"}), json!({"a":null}), json!({"b":"c"})),
-            (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
-            (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
-            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
-            (json!({"a":"foo"}), json!("bar"), json!("bar")),
-            (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
-        ];
-        for (mut target, patch, expected) in cases {
-            merge(&mut target, &patch);
-            assert_eq!(target, expected);
-        }
-    }
 
     #[test]
     fn a_shuffled_page_is_never_sorted() {

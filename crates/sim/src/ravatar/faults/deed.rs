@@ -1,17 +1,18 @@
 //! What a rule does, its `do`: read from its keys, each only where it has a meaning. Plain values,
 //! any thread.
 
-use super::super::outgoing::{Outgoing, Reading};
+use super::super::gate::Reading;
+use super::super::outgoing::Outgoing;
 use super::keys::{Flaw, Keys};
 use super::place::Place;
-use super::raw;
-use super::response::Response;
+use super::{change, raw};
+use crate::common::response::{Response, Scope};
 use serde_json::Value;
 use std::time::Duration;
 
 /// Everything one strike of a rule does.
 #[derive(Debug)]
-pub(crate) struct Deed {
+pub struct Deed {
     /// All of it happens that much later, on the simulator's clock.
     pub(crate) delay: Duration,
     pub(crate) world: World,
@@ -89,10 +90,13 @@ impl Deed {
         let delay = keys.span("delay")?.unwrap_or_default().min(LONGEST);
         let world = World::parse(keys)?;
         let acts = acts(keys, place)?;
-        let response = match place {
-            Place::Call(_) | Place::Handshake | Place::Connect => Response::parse(keys, place)?,
+        let scope = match place {
+            Place::Call(_) => Some(Scope::Call),
+            Place::Handshake => Some(Scope::Upgrade),
+            Place::Connect => Some(Scope::Connect),
             _ => None,
         };
+        let response = scope.map(|scope| Response::parse(keys, scope, change::parse)).transpose()?.flatten();
         let ignore = matches!(place, Place::Message(_)) && keys.flag("ignore")?;
         let twist = if matches!(place, Place::Answer(_)) { Twist::parse(keys)? } else { None };
         let deed = Self { delay, world, acts, response, ignore, twist };

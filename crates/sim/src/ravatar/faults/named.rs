@@ -3,44 +3,7 @@
 
 use super::keys::{Flaw, Keys};
 use super::{named_rest, named_socket};
-use serde_json::{Map, Value};
-
-/// A rule on its way from its short form.
-#[derive(Debug)]
-pub(crate) struct Form {
-    pub(crate) on: String,
-    /// How often it strikes if the rule does not say; `None` without end.
-    pub(crate) count: Option<u64>,
-    pub(crate) deed: Map<String, Value>,
-}
-
-impl Form {
-    /// A form that strikes once.
-    pub(crate) fn new(on: &str, deed: Value) -> Self {
-        let deed = match deed {
-            Value::Object(map) => map,
-            _ => Map::new(),
-        };
-        Self { on: on.into(), count: Some(1), deed }
-    }
-
-    /// The same without end.
-    pub(crate) fn always(self) -> Self {
-        Self { count: None, ..self }
-    }
-
-    /// A rule in the long form.
-    pub(crate) fn written(keys: &mut Keys) -> Result<Self, Flaw> {
-        let Some(on) = keys.text("on")? else {
-            return Err(keys.flaw("on", "is missing", "name a place such as \"POST /jwt\", or use `fault`"));
-        };
-        match keys.value("do") {
-            Some(Value::Object(deed)) => Ok(Self { on, count: Some(1), deed }),
-            Some(_) => Err(keys.flaw("do", "is no object", "write for example {\"http\":503}")),
-            None => Err(keys.flaw("do", "is missing", "write for example {\"http\":503}")),
-        }
-    }
-}
+use crate::common::rule::Form;
 
 /// Reads the short form: `fault`, its parameters, and `on` and `delay`, which every form takes.
 pub(crate) fn expand(keys: &mut Keys) -> Result<Form, Flaw> {

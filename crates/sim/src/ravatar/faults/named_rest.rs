@@ -2,8 +2,8 @@
 //! (RAVATAR dossier 16.4). Pure functions.
 
 use super::keys::{Flaw, Keys};
-use super::named::Form;
 use super::named_socket::closing;
+use crate::common::rule::Form;
 use serde_json::{Value, json};
 
 const START: &str = "POST /startLiveSession";

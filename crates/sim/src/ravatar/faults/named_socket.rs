@@ -2,8 +2,8 @@
 //! Pure functions.
 
 use super::keys::{Flaw, Keys};
-use super::named::Form;
 use super::named_rest::BUSY;
+use crate::common::rule::Form;
 use serde_json::{Map, Value, json};
 
 pub(crate) fn expand(number: u8, keys: &mut Keys) -> Result<Form, Flaw> {

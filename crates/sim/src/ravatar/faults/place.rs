@@ -7,7 +7,7 @@ use super::keys::Flaw;
 
 /// A point the simulator passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Point {
+pub enum Point {
     /// A connection was accepted, nothing is read yet.
     Connect,
     /// A REST call, before it has any effect: method and known path, `POST /jwt`.
@@ -26,7 +26,7 @@ pub(crate) enum Point {
 
 /// What a rule's `on` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
     /// At once, when the rule is added.
     Now,
     Connect,

@@ -1,0 +1,100 @@
+//! One HTTP request and its answer, whatever it says. Async runtime.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::header::RETRY_AFTER;
+use reqwest::{Client, RequestBuilder, Response};
+use rustls::ClientConfig;
+
+/// Bytes of an answer that are read; the rest is not waited for.
+pub const LONGEST: usize = 1 << 20;
+
+/// An answer, good or bad.
+#[derive(Clone, Default, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// What `Retry-After` asks for, if it is in seconds.
+    pub retry_after: Option<Duration>,
+    /// Its body, at most [`LONGEST`] bytes.
+    pub body: Vec<u8>,
+}
+
+/// No answer.
+#[derive(Clone, Debug)]
+pub struct Unreached {
+    /// Whether the request may have reached the service.
+    pub established: bool,
+    /// Why, without any URL.
+    pub why: String,
+}
+
+/// A client that goes straight to the service: no proxy, because a socket cannot go through it; no
+/// redirects, because they would carry keys and tokens to a place nobody named; and a connection of
+/// its own for every request, because there are too few of them to keep one open.
+///
+/// # Errors
+/// The system's words for why there can be none.
+pub fn client(tls: &Arc<ClientConfig>, connect_timeout: Duration) -> Result<Client, String> {
+    Client::builder()
+        .tls_backend_preconfigured(tls.as_ref().clone())
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(connect_timeout)
+        .pool_max_idle_per_host(0)
+        .user_agent(concat!("glottis/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| root(&error))
+}
+
+/// Sends a request and reads the answer, within `limit`.
+///
+/// # Errors
+/// There was no answer, or not all of it came.
+pub async fn exchange(request: RequestBuilder, limit: Duration) -> Result<Answer, Unreached> {
+    let exchange = async { read(request.send().await.map_err(unreached)?).await };
+    tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| Err(late(limit)))
+}
+
+/// Reads an answer to its end, or as much of it as anyone may send.
+///
+/// # Errors
+/// It broke off.
+pub async fn read(mut response: Response) -> Result<Answer, Unreached> {
+    let seconds = |value: &HeaderValue| value.to_str().ok()?.trim().parse().ok();
+    let mut answer = Answer {
+        status: response.status().as_u16(),
+        retry_after: response.headers().get(RETRY_AFTER).and_then(seconds).map(Duration::from_secs),
+        body: Vec::new(),
+    };
+    while let Some(piece) = response.chunk().await.map_err(unreached)? {
+        answer.body.extend_from_slice(&piece[..piece.len().min(LONGEST - answer.body.len())]);
+        if answer.body.len() == LONGEST {
+            break;
+        }
+    }
+    Ok(answer)
+}
+
+pub(crate) fn late(limit: Duration) -> Unreached {
+    let why = format!("no answer within {}", glottis_core::param::show_duration(limit));
+    Unreached { established: true, why }
+}
+
+pub(crate) fn unreached(error: reqwest::Error) -> Unreached {
+    // An error of this library names the URL, which may hold a token.
+    let error = error.without_url();
+    Unreached { established: !error.is_connect(), why: root(&error) }
+}
+
+/// The words of the innermost cause: "connection refused" rather than "error sending request".
+pub fn root(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
