@@ -23,8 +23,9 @@ use crate::event::Event;
 use crate::report::Report;
 use crate::runner::{RETIRED, Runner, Shared};
 
-/// Half a second of blocks: what stands behind the pipeline thread when the machine stalls.
-const CAPTURE_BLOCKS: usize = 50;
+/// Two seconds of blocks: what stands behind the pipeline thread when the machine stalls, and takes what
+/// a sound server that was kept from running delivers all at once.
+const CAPTURE_BLOCKS: usize = 200;
 
 /// Signals the pipeline thread can be ahead of the control thread.
 const SIGNALS: usize = 4096;

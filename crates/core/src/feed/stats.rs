@@ -10,6 +10,7 @@ pub const MAX_CHANNELS: usize = 8;
 const UNIT: f32 = 4_294_967_296.0;
 
 /// What a feed counts.
+#[derive(Default)]
 pub struct FeedStats {
     /// Frames the source delivered, at the feed's rate, lost ones included.
     pub captured: AtomicU64,
@@ -27,22 +28,6 @@ pub struct FeedStats {
     pub lateness: Lateness,
     channels: AtomicU32,
     energy: [AtomicU64; MAX_CHANNELS],
-}
-
-impl Default for FeedStats {
-    fn default() -> FeedStats {
-        FeedStats {
-            captured: AtomicU64::default(),
-            overrun: AtomicU64::default(),
-            lost: AtomicU64::default(),
-            xruns: AtomicU64::default(),
-            callback_max_ns: AtomicU64::default(),
-            begin: AtomicU64::default(),
-            lateness: Lateness::default(),
-            channels: AtomicU32::default(),
-            energy: Default::default(),
-        }
-    }
 }
 
 impl FeedStats {

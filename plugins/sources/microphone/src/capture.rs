@@ -71,6 +71,10 @@ impl Listening {
         let config = config.clone();
         spawn("glottis microphone", move || {
             let patient = config.wait;
+            if config.unasked {
+                let error = errors::error(errors::NO_CONSTRAINTS, "`device` names no device: the default one is used");
+                let _ = teller.send(Ok(SourceEvent::Error { error, retryable: true }));
+            }
             let mut system = System::new(config, feed, stopped);
             let tell = &mut |event| drop(teller.send(Ok(event)));
             if let Err(error) = run(&mut system, patient, tell) {

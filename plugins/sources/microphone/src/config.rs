@@ -51,6 +51,8 @@ pub enum Clock {
 #[derive(Clone, Debug)]
 pub struct Config {
     pub devices: Vec<String>,
+    /// None was named, although the key is there: the default one stands in.
+    pub unasked: bool,
     pub channel: Channel,
     /// In the order to try them.
     pub hosts: Vec<HostId>,
@@ -74,8 +76,15 @@ impl Config {
                 None => return Err(vec![unknown_host(settings, name, &all)]),
             },
         };
+        let mut devices = settings.list("device");
+        devices.retain(|device| !device.trim().is_empty());
+        let unasked = devices.is_empty();
+        if unasked {
+            devices.push("default".to_owned());
+        }
         Ok(Config {
-            devices: settings.list("device"),
+            devices,
+            unasked,
             channel: keys::channel(settings),
             hosts,
             buffer: settings.opt_duration("buffer").map_or(Ask::Suits, Ask::Time),

@@ -12,6 +12,8 @@ pub const NOT_FOUND: &str = "no_specified_media_found";
 pub const IN_USE: &str = "media_in_use";
 /// The device does not do what is asked.
 pub const CONSTRAINTS: &str = "invalid_media_constraints";
+/// Nothing is asked for.
+pub const NO_CONSTRAINTS: &str = "no_constraints";
 /// It fails, or says nothing.
 pub const RECORDER: &str = "recorder_error";
 /// It went away while capturing.
@@ -24,7 +26,10 @@ pub fn error(code: &'static str, message: impl Into<String>) -> SourceError {
         NOT_FOUND => "plug a microphone in and start the sound server; `glottis devices` lists what there is",
         IN_USE => "close the program that records from it, or name another `device`",
         CONSTRAINTS => "name another `device`, or leave `buffer` and `host` to \"auto\"",
-        ABORTED => "plug it in again, or name several in `device`",
+        NO_CONSTRAINTS => {
+            "name a `device`, or leave the key out for the default one; `glottis devices` lists what there is"
+        }
+        ABORTED => "plug it in again: it is waited for; several in `device` stand in for each other",
         _ => "plug the device out and in, or restart the sound server",
     };
     SourceError::new(code, message, advice)

@@ -23,8 +23,12 @@ const TRIES: u32 = 3;
 /// Least time between two restarts of a device that fails.
 const RESTART: u64 = 10 * SECOND;
 
-/// Between looks for a device that has gone: the first, and the longest.
-const LOOK: (u64, u64) = (100 * MS, SECOND);
+/// Between looks for a device that has gone: the first, the longest in the first ten minutes (so that it
+/// is found within half a second of its return where only trying finds it), and the longest.
+const LOOK: (u64, u64, u64) = (100 * MS, 250 * MS, SECOND);
+
+/// Looks in ten minutes.
+const LOOKS: u32 = 2400;
 
 /// Between attempts that nobody expects to succeed until a user acts.
 const SLOW: u64 = 30 * SECOND;
@@ -303,9 +307,12 @@ impl Machine {
     }
 
     fn look(&mut self) -> u64 {
-        let wait = (LOOK.0 << self.looks.min(8)).min(LOOK.1);
-        self.looks += 1;
-        wait
+        self.looks = self.looks.saturating_add(1);
+        match self.looks {
+            1 => LOOK.0,
+            looks if looks < LOOKS => LOOK.1,
+            _ => LOOK.2,
+        }
     }
 
     fn seen(&mut self, now: u64, scene: Scene, orders: &mut Vec<Order>) {

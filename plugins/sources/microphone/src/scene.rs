@@ -12,7 +12,7 @@ use cpal::{Device, Host, HostId};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::config::Config;
-use crate::find::{choose, input_devices, label};
+use crate::find::{choose, hosts, input_devices, label};
 use crate::machine::Scene;
 use crate::system::Word;
 
@@ -25,7 +25,7 @@ const CALM: Duration = Duration::from_secs(1);
 /// Looks and tells, until `stopped` is disconnected.
 pub fn watch(config: &Config, eager: &AtomicBool, words: &Sender<(u64, Word)>, stopped: &Receiver<Infallible>) {
     let _quiet = crate::owner::quiet();
-    let mut views: Vec<View> = config.hosts.iter().map(|&id| View::new(id)).collect();
+    let mut views: Vec<View> = hosts().into_iter().map(View::new).collect();
     loop {
         let scene = look(config, &mut views);
         if words.send((0, Word::Seen(scene))).is_err() {
@@ -48,10 +48,11 @@ fn look(config: &Config, views: &mut [View]) -> Scene {
         view.refresh(cards);
     }
     let meaning = |name: &String| {
-        let hits: Vec<(usize, u64)> =
-            views.iter().enumerate().filter_map(|(i, view)| Some((i, view.meaning(name)?))).collect();
+        let mine = views.iter().filter(|view| config.hosts.contains(&view.id));
+        let hits: Vec<(&str, u64)> = mine.filter_map(|view| Some((view.id.name(), view.meaning(name)?))).collect();
         (!hits.is_empty()).then(|| hash(&hits))
     };
+    // What another interface sees may be what this one can open, as a sound server's devices through ALSA.
     let seen: Vec<&Vec<Seen>> = views.iter().map(|view| &view.devices).collect();
     Scene { meaning: config.devices.iter().map(meaning).collect(), print: hash(&(cards, seen)) }
 }

@@ -29,7 +29,9 @@ pub struct Shared {
     pub period: AtomicU64,
     /// The device's clock, for the capture's own thread.
     pub lateness: Lateness,
+    /// Overruns that the feed does not know of yet, and all.
     xruns: AtomicU32,
+    overruns: AtomicU32,
     failed: AtomicBool,
     error: Mutex<Option<Error>>,
 }
@@ -60,6 +62,7 @@ impl Shared {
         match error.kind() {
             ErrorKind::Xrun => {
                 self.xruns.fetch_add(1, Ordering::Relaxed);
+                self.overruns.fetch_add(1, Ordering::Relaxed);
             }
             // Neither ends the capture.
             ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied => {}
@@ -99,7 +102,13 @@ pub struct Watch {
     beat: u64,
     looked: u64,
     silent: u64,
+    /// When overruns were last counted from, and how many there had been.
+    counted: (u64, u32),
 }
+
+/// So many overruns within [`STORM_TIME`] are no accident.
+const STORM: u32 = 100;
+const STORM_TIME: u64 = 10_000_000_000;
 
 /// No sound for so long, and for three times as long as one callback brings, and the device hangs. A
 /// machine under load has been seen to stall for 0.3 s.
@@ -108,12 +117,22 @@ const SILENCE_LIMIT: u64 = 1_000_000_000;
 impl Watch {
     /// A watch that begins at `now`.
     pub fn new(now: u64) -> Watch {
-        Watch { beat: 0, looked: now, silent: 0 }
+        Watch { beat: 0, looked: now, silent: 0, counted: (now, 0) }
     }
 
     /// Whether there ever was a callback.
     pub fn begun(&self, shared: &Shared) -> bool {
         shared.beat.load(Ordering::Relaxed) != 0
+    }
+
+    /// How many overruns there were lately, if that is too many.
+    pub fn storm(&mut self, now: u64, shared: &Shared) -> Option<u32> {
+        let all = shared.overruns.load(Ordering::Relaxed);
+        let (since, before) = self.counted;
+        if now.saturating_sub(since) > STORM_TIME {
+            self.counted = (now, all);
+        }
+        Some(all.wrapping_sub(before)).filter(|count| *count > STORM)
     }
 
     /// How long the device has been silent at `now`, if that is too long. Time in which nobody looked,
@@ -261,6 +280,19 @@ mod tests {
         assert!(matches!(intake.take(&mut block), Taken::Block));
         assert!(block.samples().iter().all(|&s| s == 0.25));
         assert_eq!(intake.stats().xruns.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn overruns_now_and_then_are_no_storm_and_many_at_once_are() {
+        const SECOND: u64 = 1_000_000_000;
+        let shared = Shared::default();
+        let mut watch = Watch::new(0);
+        for second in 0..600 {
+            (0..5).for_each(|_| shared.report(ErrorKind::Xrun.into()));
+            assert_eq!(watch.storm(second * SECOND, &shared), None, "fifty in ten seconds, second {second}");
+        }
+        (0..200).for_each(|_| shared.report(ErrorKind::Xrun.into()));
+        assert!(watch.storm(600 * SECOND, &shared).is_some());
     }
 
     #[test]

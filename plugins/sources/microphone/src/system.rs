@@ -202,17 +202,11 @@ impl System {
                 Some(Input::Failed)
             }
             Phase::Open => {
-                let silence = stream.watch.silent(now, &stream.shared)?;
-                let text = format!(
-                    "the microphone \"{}\" has given no sound for {:.1} s",
-                    stream.started.name,
-                    silence.as_secs_f64()
-                );
+                let text = stream.ails(now)?;
                 stream.enter(Phase::Failed(Some(errors::error(errors::RECORDER, text))), now);
                 Some(Input::Failed)
             }
-            Phase::Closing(_) if waited > CLOSE_LIMIT => self.closed(None),
-            Phase::Discarding(_) if waited > CLOSE_LIMIT => self.closed(None),
+            Phase::Closing(_) | Phase::Discarding(_) if waited > CLOSE_LIMIT => self.closed(None),
             Phase::Opening | Phase::Failed(_) | Phase::Closing(_) | Phase::Discarding(_) => None,
         }
     }
@@ -284,6 +278,16 @@ impl System {
 }
 
 impl Stream {
+    /// What is wrong with a stream that reports no error.
+    fn ails(&mut self, now: u64) -> Option<String> {
+        let name = &self.started.name;
+        if let Some(silence) = self.watch.silent(now, &self.shared) {
+            return Some(format!("the microphone \"{name}\" has given no sound for {:.1} s", silence.as_secs_f64()));
+        }
+        let count = self.watch.storm(now, &self.shared)?;
+        Some(format!("the microphone \"{name}\" had {count} overruns within seconds"))
+    }
+
     /// Why a stream that has given no sound for so long after it was opened is none.
     fn mute(&self, waited: Duration) -> Option<SourceError> {
         let name = &self.started.name;

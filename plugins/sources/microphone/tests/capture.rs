@@ -42,7 +42,7 @@ fn child() {
     if let Some(devices) = told("MIC_DEVICE") {
         keys = keys.with("device", devices.split('|').collect::<Vec<_>>());
     }
-    for (variable, key) in [("MIC_HOST", "host"), ("MIC_BUFFER", "buffer")] {
+    for (variable, key) in [("MIC_HOST", "host"), ("MIC_BUFFER", "buffer"), ("MIC_DRIFT", "drift")] {
         if let Some(value) = told(variable) {
             keys = keys.with(key, value);
         }
@@ -269,6 +269,25 @@ fn the_devices_are_listed_with_what_they_can_do() {
     assert!(pulse["rates"][0]["min"].as_u64() < pulse["rates"][0]["max"].as_u64());
     assert!(find("alsa:default")["is_default"].as_bool().is_some_and(|d| d));
     assert!(!devices.to_string().contains("alsa:null"), "a device without a clock is no microphone");
+}
+
+#[test]
+fn no_device_at_all_means_the_default_one_and_is_told() {
+    let Some(rig) = Rig::up() else { return };
+    let mut listener = Listener::start(rig.env(), &[("MIC_DEVICE", "")]);
+    listener.says("error no_constraints");
+    listener.says("listening");
+    listener.stop();
+}
+
+#[test]
+fn a_stream_kept_on_the_clock_is_as_long_and_as_loud() {
+    let Some(rig) = Rig::up() else { return };
+    let tone: Vec<i16> = (0..48_000).map(|i| (16_000.0 * (f64::from(i) * 0.05).sin()) as i16).collect();
+    let heard = heard(&rig, 48_000, &tone, &[("MIC_DRIFT", "correct")]);
+    let loud = heard.iter().filter(|s| s.abs() > 8_000).count();
+    let played = tone.iter().filter(|s| s.abs() > 8_000).count();
+    assert!(loud.abs_diff(played) < played / 50, "{loud} of {played}");
 }
 
 #[test]
