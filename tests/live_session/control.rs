@@ -10,7 +10,8 @@ use crate::support::{CHUNK, Run, heard, simulator, sound, wait_for_samples, was_
 use crate::{listening, live};
 
 const ALWAYS: &str = "turn = { mode = \"always\" }";
-const PUSH_TO_TALK: &str = "turn = { mode = \"push-to-talk\" }";
+/// Streamed; whole turns, which are the default for push-to-talk, have tests of their own.
+const PUSH_TO_TALK: &str = "audio = \"pcm\"\nturn = { mode = \"push-to-talk\" }";
 
 /// Ends the run and returns its events.
 fn finish(mut run: Run) -> Events {

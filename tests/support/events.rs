@@ -141,9 +141,10 @@ pub fn sink_of<'a>(report: &'a Value, name: &str) -> &'a Value {
 
 /// Without what differs from run to run: times and what was measured.
 pub fn without_times(mut event: Value) -> Value {
-    const MEASURED: [&str; 9] = [
+    const MEASURED: [&str; 10] = [
         "t",
         "received",
+        "time_ms",
         "latency_us",
         "mean_ns",
         "max_ns",

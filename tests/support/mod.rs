@@ -29,12 +29,16 @@ pub const CHUNK: usize = 4096;
 #[derive(Clone)]
 pub struct Project {
     folder: Arc<TempDir>,
+    /// What runs keep. Not shared: a simulator may get the port of one whose session a killed run left
+    /// behind, and would be told to end it.
+    state: Arc<TempDir>,
 }
 
 impl Project {
     /// A folder with `pipeline.toml`.
     pub fn new(pipeline: &str) -> Project {
-        let project = Project { folder: Arc::new(tempfile::tempdir().expect("a temporary folder")) };
+        let folder = || Arc::new(tempfile::tempdir().expect("a temporary folder"));
+        let project = Project { folder: folder(), state: folder() };
         project.write("pipeline.toml", pipeline);
         project
     }
@@ -59,6 +63,11 @@ impl Project {
 
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The folder for what runs keep.
+    pub fn state(&self) -> &Path {
+        self.state.path()
     }
 
     /// `glottis run` on the configuration, with `more` arguments.

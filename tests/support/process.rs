@@ -53,6 +53,7 @@ impl Run {
     pub fn start(subcommand: &str, project: &Project, more: &[&str]) -> Run {
         let mut command = glottis();
         command.arg(subcommand).arg(project.path("pipeline.toml")).args(more).stdin(Stdio::piped());
+        command.env("XDG_STATE_HOME", project.state());
         let mut run = Run::spawn(command);
         run.project = Some(project.clone());
         run

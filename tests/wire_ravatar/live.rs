@@ -84,19 +84,6 @@ async fn a_recording_without_turns_gets_no_silence() {
     assert_same(&simulator.pcm(&license(&simulator)), &padded(&said, 0));
 }
 
-/// C41: the simulator measures the pace.
-#[tokio::test]
-async fn a_fast_source_is_slowed_to_four_times_real_time() {
-    let simulator = simulator(Config { pace_burst: Duration::from_millis(600), ..Config::default() });
-    let mut rig = Rig::start(&keys(&simulator.http_url()), patient(TurnMode::Always));
-    rig.open().await;
-    let said = noise(24 * CHUNK, 5);
-    rig.say(&said, Reason::Stop, 0).await;
-    rig.finish().await.result.unwrap();
-    assert_same(&simulator.pcm(&license(&simulator)), &said);
-    assert_eq!(simulator.violations(), []);
-}
-
 fn is_reply(event: &SinkEvent) -> Option<Reply> {
     match event {
         SinkEvent::Reply(reply) => Some(reply.clone()),
@@ -262,7 +249,7 @@ async fn a_quiet_service_is_pinged() {
 /// The service answers as soon as it has heard enough silence; that may be before our turn ends.
 #[tokio::test]
 async fn an_answer_that_comes_before_the_end_of_the_turn_is_not_waited_for_again() {
-    let simulator = simulator(Config { pace_limit: 0.0, reply_delay: Duration::ZERO, ..Config::default() });
+    let simulator = simulator(Config { reply_delay: Duration::ZERO, ..Config::default() });
     // Longer than the rig waits for the sink to end.
     let keys = keys(&simulator.http_url()).with("linger", "10m").with("pace_limit", "off");
     let mut rig = Rig::start(&keys, edge(TurnMode::Speech));

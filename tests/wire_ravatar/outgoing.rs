@@ -8,6 +8,8 @@ use glottis_core::{Reason, TurnMode};
 use glottis_sim::ravatar::{Config, SessionForm, Simulator};
 use serde_json::{Value, json};
 
+use tokio::time::Instant;
+
 use crate::fixtures::{fixture, fixtures};
 use crate::proxy::Proxy;
 use crate::rig::*;
@@ -210,19 +212,21 @@ async fn a_silent_user_makes_a_silent_socket() {
     assert_eq!(proxy.messages(), [""; 0]);
 }
 
+/// How long a chunk is.
+const LENGTH: Duration = Duration::from_millis(256);
+
 /// C40, C41: a voice in real time is passed on in real time, chunk by chunk and in order.
 #[tokio::test]
 async fn a_voice_in_real_time_is_sent_in_real_time() {
     const CHUNKS: usize = 60;
-    const LENGTH: Duration = Duration::from_millis(256);
     let simulator = simulator(Config { silence: Duration::from_secs(60), ..Config::default() });
+    let proxy = Proxy::to(&simulator.http_url()).await;
     let warp = Warp::start(20);
-    warp.drive(&simulator);
-    let mut rig = Rig::start(&keys(&simulator.http_url()).with("trailing", "0s"), edge(TurnMode::Speech));
+    let mut rig = Rig::start(&keys(&proxy.url()).with("trailing", "0s"), edge(TurnMode::Speech));
     rig.open().await;
     let said = noise(CHUNKS * CHUNK - 100, 7);
     rig.begin();
-    let mut due = tokio::time::Instant::now();
+    let mut due = Instant::now();
     for chunk in said.chunks(CHUNK) {
         tokio::time::sleep_until(due).await;
         rig.chunk(chunk);
@@ -234,13 +238,38 @@ async fn a_voice_in_real_time_is_sent_in_real_time() {
     let log = simulator.log();
     let pcm: Vec<_> = log.messages().map(|message| message.pcm.expect("PCM")).collect();
     assert!(pcm.iter().enumerate().all(|(n, pcm)| (pcm.samples, pcm.first) == (CHUNK, Some((n * CHUNK) as u64))));
-    let times = log.entries.iter().filter(|entry| matches!(entry.event, glottis_sim::ravatar::Event::Message(_)));
-    let times: Vec<Duration> = times.map(|entry| entry.t).collect();
+    let times: Vec<Instant> = proxy.timed().into_iter().map(|(_, when)| when).collect();
     let pace = LENGTH.as_secs_f64() * (CHUNKS - 1) as f64 / (times[CHUNKS - 1] - times[0]).as_secs_f64();
     assert!((0.9..=1.1).contains(&pace), "{pace} times real time");
     let ended = rig.finish().await;
     ended.result.unwrap();
     assert_same(&simulator.pcm(&license(&simulator)), &padded(&said, 0));
     assert_eq!((ended.ledger.delivered, ended.ledger.padded), (said.len() as u64, 100));
-    assert_eq!(simulator.violations(), [], "never faster than four times real time");
+    assert_eq!(simulator.violations(), []);
+}
+
+/// C41: what has piled up goes out at four times real time, not even two chunks of it faster.
+#[tokio::test]
+async fn a_fast_source_is_slowed_to_four_times_real_time() {
+    let simulator = simulator(Config::default());
+    let proxy = Proxy::to(&simulator.http_url()).await;
+    let warp = Warp::start(5);
+    let mut rig = Rig::start(&keys(&proxy.url()), patient(TurnMode::Always));
+    rig.open().await;
+    let said = noise(24 * CHUNK, 5);
+    rig.say(&said, Reason::Stop, 0).await;
+    until(&simulator, |state| state.log().messages().count() == 24).await;
+    drop(warp);
+    rig.finish().await.result.unwrap();
+    let times: Vec<Instant> = proxy.timed().into_iter().map(|(_, when)| when).collect();
+    // Time goes in steps: a message may be written just behind a step and read just before the next.
+    let step = Duration::from_millis(5);
+    for (first, from) in times.iter().enumerate() {
+        for (last, to) in times.iter().enumerate().skip(first) {
+            let least = LENGTH / 4 * (last - first) as u32;
+            assert!(*to - *from + step >= least, "chunks {first} to {last} came within {:?}", *to - *from);
+        }
+    }
+    assert_same(&simulator.pcm(&license(&simulator)), &said);
+    assert_eq!(simulator.violations(), []);
 }

@@ -12,6 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
 
 use crate::rig::Shared;
@@ -52,7 +54,53 @@ pub struct Proxy {
 }
 
 /// What the sink has sent, connection by connection.
-type Said = Shared<Vec<Vec<u8>>>;
+type Said = Shared<Vec<Spoken>>;
+
+/// What a connection of the sink's has sent, and when it had sent so much of it.
+#[derive(Default)]
+struct Spoken {
+    bytes: Vec<u8>,
+    until: Vec<(usize, Instant)>,
+}
+
+impl Spoken {
+    fn is_socket(&self) -> bool {
+        self.bytes.starts_with(b"GET /ws/chat")
+    }
+
+    /// Where the handshake ends.
+    fn handshake(&self) -> Option<usize> {
+        Some(self.bytes.windows(4).position(|end| end == b"\r\n\r\n")? + 4)
+    }
+
+    /// The text messages behind the handshake, and when each was sent whole.
+    fn texts(&self) -> Vec<(String, Instant)> {
+        let Some(handshake) = self.handshake() else { return Vec::new() };
+        let mut rest = &self.bytes[handshake..];
+        let mut socket = WebSocket::from_raw_socket(Tape(rest), Role::Server, None);
+        let mut texts = Vec::new();
+        // Each message is one frame.
+        while let (Ok(message), Some(length)) = (socket.read(), frame(rest)) {
+            rest = rest.get(length..).unwrap_or_default();
+            let sent = self.bytes.len() - rest.len();
+            let when = self.until.iter().find(|(until, _)| *until >= sent).map(|(_, when)| *when);
+            if let (Message::Text(text), Some(when)) = (message, when) {
+                texts.push((text.to_string(), when));
+            }
+        }
+        texts
+    }
+}
+
+/// Length of the masked frame that `bytes` begin with.
+fn frame(bytes: &[u8]) -> Option<usize> {
+    let (head, length) = match bytes.get(1)? & 0x7f {
+        126 => (4, usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?))),
+        127 => (10, usize::try_from(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)).ok()?),
+        length => (2, usize::from(length)),
+    };
+    Some(head + 4 + length)
+}
 
 impl Proxy {
     /// A wire to `upstream`, `http://host:port`.
@@ -125,28 +173,23 @@ impl Proxy {
     /// The handshakes of the sink's sockets, headers included.
     pub fn handshakes(&self) -> Vec<String> {
         let said = self.said.lock().unwrap();
-        let sockets = said.iter().filter(|said| said.starts_with(b"GET /ws/chat"));
-        let head = |said: &Vec<u8>| String::from_utf8_lossy(said).split("\r\n\r\n").next().map(str::to_owned);
-        sockets.filter_map(head).map(|head| head + "\r\n").collect()
+        let sockets = said.iter().filter(|said| said.is_socket());
+        sockets
+            .filter_map(|said| Some(String::from_utf8_lossy(&said.bytes[..said.handshake()?]).into_owned()))
+            .collect()
     }
 
     /// Every message the sink has sent whole, as it crossed the wire, socket by socket.
     pub fn messages(&self) -> Vec<String> {
-        let said = self.said.lock().unwrap();
-        let sockets = said.iter().filter(|said| said.starts_with(b"GET /ws/chat"));
-        sockets.flat_map(|said| texts(said)).collect()
+        self.timed().into_iter().map(|(message, _)| message).collect()
     }
-}
 
-/// The text messages behind a handshake.
-fn texts(said: &[u8]) -> Vec<String> {
-    let Some(handshake) = said.windows(4).position(|end| end == b"\r\n\r\n") else { return Vec::new() };
-    let mut socket = WebSocket::from_raw_socket(Tape(&said[handshake + 4..]), Role::Server, None);
-    let mut texts = Vec::new();
-    while let Ok(message) = socket.read() {
-        texts.extend(message.into_text().ok().filter(|text| text.starts_with('{')).map(|text| text.to_string()));
+    /// The same, with the moment when the whole of it had crossed: of tokio's time, and so without the
+    /// delays of a busy machine where that is paused.
+    pub fn timed(&self) -> Vec<(String, Instant)> {
+        let said = self.said.lock().unwrap();
+        said.iter().filter(|said| said.is_socket()).flat_map(Spoken::texts).collect()
     }
-    texts
 }
 
 /// A recording, played to a reader that may answer what it likes.
@@ -198,7 +241,7 @@ impl Wire {
         let mut piece = vec![0; 64 << 10];
         let connection = {
             let mut said = self.said.lock().unwrap();
-            said.push(Vec::new());
+            said.push(Spoken::default());
             said.len() - 1
         };
         loop {
@@ -206,7 +249,11 @@ impl Wire {
                 return;
             }
             let Ok(n @ 1..) = from.read(&mut piece).await else { return };
-            self.said.lock().unwrap()[connection].extend_from_slice(&piece[..n]);
+            {
+                let said = &mut self.said.lock().unwrap()[connection];
+                said.bytes.extend_from_slice(&piece[..n]);
+                said.until.push((said.bytes.len(), Instant::now()));
+            }
             match self.fate(&piece[..n]) {
                 Fate::Pass => {
                     if to.write_all(&piece[..n]).await.is_err() {

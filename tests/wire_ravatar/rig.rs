@@ -48,9 +48,10 @@ pub async fn in_time<T>(work: impl Future<Output = T>) -> Option<T> {
     result
 }
 
-/// A simulator that speaks PCM turns of any loudness.
+/// A simulator that takes audio as fast as it comes: how fast it seems to come depends on how busy the
+/// machine is. Pace is measured by [`crate::proxy`] where it is meant.
 pub fn simulator(config: Config) -> Simulator {
-    Simulator::start(config).expect("a free port on loopback")
+    Simulator::start(Config { pace_limit: 0.0, ..config }).expect("a free port on loopback")
 }
 
 /// Keys for a sink that talks to `endpoint`.

@@ -264,3 +264,29 @@ async fn a_text_that_comes_too_late_is_answered() {
     let answered = |event: &SinkEvent| matches!(event, SinkEvent::Answer(answer) if answer.id == text);
     assert_eq!(rig.events().iter().filter(|event| answered(event)).count(), 1);
 }
+
+/// C47: a turn that is half on its way when the run is stopped counts as dropped. So it must not arrive, also
+/// where the service goes on reading at that moment.
+#[tokio::test]
+async fn a_turn_half_on_its_way_at_a_stop_never_arrives() {
+    const CHUNKS: usize = 120;
+    let simulator = simulator(Config::default());
+    let proxy = Proxy::to(&simulator.http_url()).await;
+    let keys = keys(&proxy.url()).with("audio", "blob").with("max_message", "8MiB");
+    let mut rig = Rig::start(&keys, patient(TurnMode::PushToTalk));
+    rig.open().await;
+    proxy.stop(true);
+    rig.say(&noise(CHUNKS * CHUNK, 1), Reason::Release, 0).await;
+    // The turn is taken, and with it what the system holds.
+    rig.room(16).await;
+    proxy.stop(false);
+    rig.control.halt();
+    rig.outfeed.close();
+    let ended = rig.ended().await;
+    ended.result.unwrap();
+    until(&simulator, |state| state.open_sockets() == 0).await;
+    assert_eq!((simulator.blobs().len(), ended.ledger.delivered), (0, 0));
+    assert_eq!(ended.ledger.dropped_by(Cause::Stopped), (CHUNKS * CHUNK) as u64);
+    let closed = |event: &SinkEvent| matches!(event, SinkEvent::Disconnected { close_code: None, .. });
+    assert!(rig.events().iter().any(closed), "nobody said goodbye: {:#?}", rig.events());
+}

@@ -88,6 +88,13 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Whether the network holds back what was sent: then another connection can be faster.
+    pub fn holds_back(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Clog(_)))
+    }
+}
+
 fn service(dice: &mut Dice, rules: Vec<Value>) -> Config {
     Config {
         seed: dice.number(1, 1 << 40),

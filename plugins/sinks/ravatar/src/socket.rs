@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use futures_util::{Sink, Stream, StreamExt};
@@ -291,8 +291,23 @@ impl Socket {
         self.begin(Message::Ping(Bytes::new()))
     }
 
-    /// Says goodbye and waits for the service to do so too, but no longer than `limit`.
-    pub(crate) async fn close(mut self, limit: Duration) {
+    /// Whether the message given to [`Socket::send`] went out since it was last looked at.
+    pub(crate) fn is_out(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        if !self.writing || !matches!(Pin::new(&mut self.ws).poll_flush(&mut context), Poll::Ready(Ok(()))) {
+            return false;
+        }
+        (self.flushing, self.writing) = (None, false);
+        true
+    }
+
+    /// Says goodbye and waits for the service to do so too, but no longer than `limit`. A message that is
+    /// not out by now is cut off, without a goodbye: it counts as not sent, and so must not arrive.
+    /// Says whether there was a goodbye.
+    pub(crate) async fn close(mut self, limit: Duration) -> bool {
+        if self.writing {
+            return false;
+        }
         let goodbye = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
         let close = async {
             // A socket that is broken already is closed as well as it can be.
@@ -301,6 +316,7 @@ impl Socket {
             }
         };
         let _ = tokio::time::timeout(limit, close).await;
+        true
     }
 }
 

@@ -322,6 +322,10 @@ impl Work<'_> {
 
     /// No packet stays unsettled behind the loop. What is in the outbox may be sent by the next one.
     fn settle(&mut self, end: &End) {
+        // The end may have come first although both were there.
+        if self.with.socket.is_out() {
+            self.written();
+        }
         let returns = matches!(end, End::Lost(..) | End::Rejected(_));
         match self.writing.take() {
             Some((Writing::Packet(packet), _)) if returns && self.with.edge.waits => *self.with.unsent = Some(packet),
