@@ -55,7 +55,7 @@ fn check_knows_the_keys_of_a_plugin() {
 
 /// The plugin's arithmetic, in Rust: the same operations in the same order.
 fn filtered(samples: &[i16], cutoff: f64) -> Vec<i16> {
-    let share = (1.0 - (-6.283185307179586 * cutoff / 16_000.0).exp()) as f32;
+    let share = (1.0 - (-std::f64::consts::TAU * cutoff / 16_000.0).exp()) as f32;
     let mut last = 0.0_f32;
     let filter = |&sample: &i16| {
         last += share * (f32::from(sample) / 32_768.0 - last);
