@@ -52,6 +52,7 @@ pub fn components() -> Registry {
             glottis_node_high_pass::register,
             glottis_node_denoise::register,
             glottis_node_vad::register,
+            glottis_detector_earshot::register,
             glottis_encoder_pcm::register,
             glottis_sink_file::register,
             glottis_sink_ravatar::register,
