@@ -74,6 +74,8 @@ pub struct Pipeline {
     pub schedule: Schedule,
     pub signals: Signals,
     block: Block,
+    /// Changes places with the node `gain`.
+    spare: Box<dyn Node>,
 }
 
 impl Cycle {
@@ -96,9 +98,11 @@ impl Cycle {
         for sink in &mut sinks {
             sink.open();
         }
+        let mut spare: Box<dyn Node> = Box::new(glottis_node_gain::Gain::new(-3.0));
+        spare.prepare(Rate::new(16_000).expect("a listed rate")).expect("any rate");
         Cycle {
             device: Device { feed, sound: speech(), at: 0, calls: 0 },
-            pipeline: Pipeline { intake, schedule, signals, block: Block::new(rate) },
+            pipeline: Pipeline { intake, schedule, signals, block: Block::new(rate), spare },
             sinks,
             reader,
         }
@@ -138,7 +142,7 @@ impl Pipeline {
     /// One cycle: a block through the tree, and now and then a command before it. False: there was
     /// no block.
     pub fn cycle(&mut self, number: u64) -> bool {
-        let Pipeline { intake, schedule, signals, block } = self;
+        let Pipeline { intake, schedule, signals, block, spare } = self;
         if !matches!(intake.take(block), glottis_core::feed::Taken::Block) {
             return false;
         }
@@ -159,6 +163,7 @@ impl Pipeline {
             400 => _ = schedule.set(2, "db", 3.0),
             410 => _ = schedule.bypass(2, true),
             420 => _ = schedule.bypass(2, false),
+            430 => assert!(schedule.replace(2, spare).is_some()),
             _ => {}
         }
         schedule.run(block, taken, signals).is_ok()

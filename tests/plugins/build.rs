@@ -24,21 +24,37 @@ pub fn file_name(stem: &str) -> String {
     format!("{}{stem}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
 }
 
+/// The folder cargo builds this program in, so that its work is used again.
+pub fn target() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder")
+}
+
 /// A crate of this workspace as a plugin.
 pub fn of_crate(package: &str) -> PathBuf {
+    cargo(root(), package, &["-p", package, "--features", "export"])
+}
+
+/// `tests/fixtures/plugins/rusty`: panics, sources and sinks.
+pub fn rusty() -> PathBuf {
+    let folder = root().join("tests/fixtures/plugins/rusty");
+    // With the versions that are there already.
+    std::fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).expect("a lock file");
+    cargo(&folder, "rusty", &[])
+}
+
+fn cargo(folder: &Path, package: &str, more: &[&str]) -> PathBuf {
     let _building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
-    // The folder cargo builds this program in, so that its work is used again.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(root()).args(["build", "--quiet", "-p", package, "--features", "export"]);
-    succeeds(cargo.arg("--target-dir").arg(target));
-    target.join("debug").join(file_name(&package.replace('-', "_")))
+    cargo.current_dir(folder).args(["build", "--quiet"]).args(more).arg("--target-dir").arg(target());
+    succeeds(&mut cargo);
+    target().join("debug").join(file_name(&package.replace('-', "_")))
 }
 
 /// `tests/fixtures/plugins/NAME.c`, compiled with these macros.
 pub fn of_c(name: &str, macros: &[&str]) -> PathBuf {
     let _building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
-    let stem = [&[name], macros].concat().join("-").replace(['=', '"', '.'], "_");
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let stem: String = [&[name], macros].concat().join("-").chars().map(plain).collect();
     let library = folder().join(file_name(&stem));
     compile(&root().join("tests/fixtures/plugins").join(format!("{name}.c")), macros, &library);
     library

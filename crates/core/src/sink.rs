@@ -101,20 +101,20 @@ pub trait BlockingSink: Send {
     ///
     /// # Errors
     /// What went wrong, and what it obliges the engine to do.
-    fn open(&mut self) -> Result<(), SinkError>;
+    fn open(&mut self) -> Result<(), Box<SinkError>>;
 
     /// Takes a packet. When this returns `Ok` its frames count as delivered.
     ///
     /// # Errors
     /// What went wrong, and what it obliges the engine to do. The frames of the packet are dropped by
     /// name.
-    fn write(&mut self, packet: &Packet) -> Result<(), SinkError>;
+    fn write(&mut self, packet: &Packet) -> Result<(), Box<SinkError>>;
 
     /// Ends what is open, within two seconds. Called once for each `open` that succeeded.
     ///
     /// # Errors
     /// What was written may be incomplete.
-    fn close(&mut self) -> Result<(), SinkError> {
+    fn close(&mut self) -> Result<(), Box<SinkError>> {
         Ok(())
     }
 

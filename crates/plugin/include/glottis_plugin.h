@@ -481,12 +481,12 @@ typedef struct glottis_source_t {
                     struct glottis_error_t *error);
   // [control & idle] Starts a thread of its own that pushes into `feed`.
   int32_t (*start)(void *instance, const struct glottis_feed_t *feed, struct glottis_error_t *error);
-  // [control] How it goes, every few milliseconds while it runs. Anything but `GLOTTIS_OK`: it
+  // [control & active] How it goes, every few milliseconds while it runs. Anything but `GLOTTIS_OK`: it
   // failed and delivers nothing more. Null: it never fails.
   int32_t (*poll)(void *instance, struct glottis_error_t *error);
-  // [control] Stops reading, or goes on. `GLOTTIS_FAILED`, or null: it cannot.
+  // [control & active] Stops reading, or goes on. `GLOTTIS_FAILED`, or null: it cannot.
   int32_t (*pause)(void *instance, uint32_t on);
-  // [control] Stops. When it returns, no call into `feed` is on and none will come.
+  // [control & active] Stops. When it returns, no call into `feed` is on and none will come.
   void (*stop)(void *instance);
   // [control & idle] The last call.
   void (*destroy)(void *instance);

@@ -5,8 +5,8 @@
 //! components. It gets in by either of two ways:
 //!
 //! - **Linked** into a program, through [`install`].
-//! - **Loaded** from a file at run time, through [`load`]: then the crate is also built as a dynamic
-//!   library, and [`export!`] offers what it registers through a C ABI ([`abi`]). A library in C does the
+//! - **Loaded** from a file at run time, through [`load()`]: then the crate is also built as a dynamic
+//!   library, and `export!` offers what it registers through a C ABI ([`abi`]). A library in C does the
 //!   same with `include/glottis_plugin.h`.
 //!
 //! The README of this crate, "Write a plugin in ten minutes", goes through both.
@@ -18,7 +18,7 @@
 //! | where | what |
 //! |---|---|
 //! | [`abi`] | the structures and calls that cross the border, and the rules for them |
-//! | [`mod@export`] (feature `export`) | the plugin's side: wraps what a crate registers |
+//! | `export` (feature `export`) | the plugin's side: wraps what a crate registers |
 //! | [`mod@load`] (feature `load`) | the host's side: checks a file, loads it, wraps what it offers |
 //! | [`Threaded`] | a sink of three blocking calls on a thread of its own |
 //!

@@ -19,10 +19,10 @@ use glottis_core::{Cause, Inlet, Item, Packet, Problem, Sink, SinkError, SinkErr
 /// struct Hole;
 ///
 /// impl BlockingSink for Hole {
-///     fn open(&mut self) -> Result<(), SinkError> {
+///     fn open(&mut self) -> Result<(), Box<SinkError>> {
 ///         Ok(())
 ///     }
-///     fn write(&mut self, _packet: &Packet) -> Result<(), SinkError> {
+///     fn write(&mut self, _packet: &Packet) -> Result<(), Box<SinkError>> {
 ///         Ok(())
 ///     }
 /// }
@@ -40,9 +40,9 @@ pub struct Threaded {
 }
 
 enum Work {
-    Open(oneshot::Sender<Result<(), SinkError>>),
-    Write(Packet, oneshot::Sender<(Packet, Result<(), SinkError>)>),
-    Close(oneshot::Sender<Result<(), SinkError>>),
+    Open(oneshot::Sender<Result<(), Box<SinkError>>>),
+    Write(Packet, oneshot::Sender<(Packet, Result<(), Box<SinkError>>)>),
+    Close(oneshot::Sender<Result<(), Box<SinkError>>>),
 }
 
 impl Threaded {
@@ -56,7 +56,7 @@ impl Threaded {
     }
 
     /// Hands `work` to the thread and waits for its answer.
-    async fn ask<T>(&mut self, work: impl FnOnce(oneshot::Sender<T>) -> Work) -> Result<T, SinkError> {
+    async fn ask<T>(&mut self, work: impl FnOnce(oneshot::Sender<T>) -> Work) -> Result<T, Box<SinkError>> {
         let (answer, answered) = oneshot::channel();
         if self.work.is_none() {
             self.work = Some(start(self.sink.clone())?);
@@ -67,11 +67,12 @@ impl Threaded {
         }
         answered.await.map_err(|_| {
             self.work = None;
-            SinkError::fatal("Internal", "run", "the sink panicked: this is a bug").advice("report it to its author")
+            let error = SinkError::fatal("Internal", "run", "the sink panicked: this is a bug");
+            error.advice("report it to its author").into()
         })
     }
 
-    async fn pass(&mut self, inlet: &mut Inlet) -> Result<(), SinkError> {
+    async fn pass(&mut self, inlet: &mut Inlet) -> Result<(), Box<SinkError>> {
         self.ask(Work::Open).await??;
         self.opened = true;
         inlet.open();
@@ -84,7 +85,7 @@ impl Threaded {
         }
     }
 
-    async fn write(&mut self, packet: Packet, inlet: &mut Inlet) -> Result<(), SinkError> {
+    async fn write(&mut self, packet: Packet, inlet: &mut Inlet) -> Result<(), Box<SinkError>> {
         let bytes = packet.body.len() as u64;
         let (packet, result) = self.ask(|answer| Work::Write(packet, answer)).await?;
         match &result {
@@ -98,14 +99,14 @@ impl Threaded {
         match result {
             // The connection is as good as before: the next packet may be welcome.
             Err(error) if error.kind == SinkErrorKind::Rejected => {
-                inlet.warn(error);
+                inlet.warn(*error);
                 Ok(())
             }
             other => other,
         }
     }
 
-    async fn close(&mut self) -> Result<(), SinkError> {
+    async fn close(&mut self) -> Result<(), Box<SinkError>> {
         if !std::mem::take(&mut self.opened) {
             return Ok(());
         }
@@ -114,7 +115,7 @@ impl Threaded {
 }
 
 /// The thread: it ends when the sink is dropped, after the call that is on.
-fn start(sink: Arc<Mutex<Box<dyn BlockingSink>>>) -> Result<Sender<Work>, SinkError> {
+fn start(sink: Arc<Mutex<Box<dyn BlockingSink>>>) -> Result<Sender<Work>, Box<SinkError>> {
     let (sender, work) = channel();
     let body = move || {
         for work in work {
@@ -130,8 +131,10 @@ fn start(sink: Arc<Mutex<Box<dyn BlockingSink>>>) -> Result<Sender<Work>, SinkEr
         }
     };
     let thread = std::thread::Builder::new().name("glottis-sink".to_owned()).spawn(body);
-    thread.map_err(|error| SinkError::fatal("Internal", "run", format!("cannot start a thread: {error}")))?;
-    Ok(sender)
+    match thread {
+        Ok(_) => Ok(sender),
+        Err(error) => Err(SinkError::fatal("Internal", "run", format!("cannot start a thread: {error}")).into()),
+    }
 }
 
 impl Sink for Threaded {
@@ -150,7 +153,7 @@ impl Sink for Threaded {
                 // What is open is closed before the next `open`; what that says is no news.
                 let _ = self.close().await;
             }
-            result
+            result.map_err(|error| *error)
         })
     }
 

@@ -66,12 +66,12 @@ pub struct SourceCalls {
     >,
     /// [control & idle] Starts a thread of its own that pushes into `feed`.
     pub start: Option<unsafe extern "C" fn(instance: *mut c_void, feed: *const Feed, error: *mut Error) -> i32>,
-    /// [control] How it goes, every few milliseconds while it runs. Anything but `GLOTTIS_OK`: it
+    /// [control & active] How it goes, every few milliseconds while it runs. Anything but `GLOTTIS_OK`: it
     /// failed and delivers nothing more. Null: it never fails.
     pub poll: Option<unsafe extern "C" fn(instance: *mut c_void, error: *mut Error) -> i32>,
-    /// [control] Stops reading, or goes on. `GLOTTIS_FAILED`, or null: it cannot.
+    /// [control & active] Stops reading, or goes on. `GLOTTIS_FAILED`, or null: it cannot.
     pub pause: Option<unsafe extern "C" fn(instance: *mut c_void, on: u32) -> i32>,
-    /// [control] Stops. When it returns, no call into `feed` is on and none will come.
+    /// [control & active] Stops. When it returns, no call into `feed` is on and none will come.
     pub stop: Option<unsafe extern "C" fn(instance: *mut c_void)>,
     /// [control & idle] The last call.
     pub destroy: Option<unsafe extern "C" fn(instance: *mut c_void)>,

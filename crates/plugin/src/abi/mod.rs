@@ -13,6 +13,7 @@
 //!
 //! - `[control & idle]`: on some thread that is no audio thread, and while no other call to this
 //!   instance is on. It may allocate, read files and take its time.
+//! - `[control & active]`: on the control thread, while a thread of the instance is at work.
 //! - `[pipeline & active]`: on the pipeline thread, between `prepare` and `destroy`. It must not
 //!   allocate, free, lock, block, log or make a system call.
 //! - `[own thread]`: on the one thread the tagged part has to itself. It may block.

@@ -51,8 +51,8 @@ pub(super) unsafe fn create<T>(
 /// # Safety
 /// `instance` is a `T` from [`create`], and nobody uses it any more.
 pub(super) unsafe extern "C" fn destroy<T>(instance: *mut c_void) {
-    // SAFETY: as the caller promises; it goes back to the allocator it came from.
     quiet(|| {
+        // SAFETY: as the caller promises; it goes back to the allocator it came from.
         drop(unsafe { Box::from_raw(instance.cast::<T>()) });
         abi::GLOTTIS_OK
     });

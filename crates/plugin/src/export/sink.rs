@@ -100,7 +100,7 @@ unsafe extern "C" fn prepare(instance: *mut c_void, edge: *const abi::Edge, erro
 }
 
 /// The status of a result, and its error in the host's.
-fn told(error: Option<&mut abi::Error>, result: Result<(), SinkError>) -> i32 {
+fn told(error: Option<&mut abi::Error>, result: Result<(), Box<SinkError>>) -> i32 {
     let Err(wrong) = result else { return abi::GLOTTIS_OK };
     if let Some(error) = error {
         error.advice = match wrong.kind {

@@ -158,8 +158,9 @@ impl HostFeed {
 
     fn gap(&self, frames: u64) {
         // SAFETY: the feed is there.
+        let call = unsafe { (*self.0).gap };
         if frames > 0
-            && let Some(gap) = unsafe { (*self.0).gap }
+            && let Some(gap) = call
         {
             // SAFETY: as above.
             unsafe { gap(self.0, frames) };

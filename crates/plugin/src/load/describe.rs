@@ -100,74 +100,20 @@ fn component(item: *const abi::Component, file: &'static str, named: &Path) -> R
 }
 
 fn make(item: &'static abi::Component, origin: Arc<Origin>, named: &Path) -> Result<Make, LoadError> {
+    // The table of a kind, the file that wraps it, and the calls no component can do without.
+    macro_rules! make {
+        ($table:ty, $kind:ident: $($call:ident)*) => {{
+            let calls = calls::<$table>(item, origin.name, named)?;
+            need(&[$((stringify!($call), calls.$call.is_some())),*], origin.name, named)?;
+            Ok($kind::make(origin, calls))
+        }};
+    }
     match item.kind {
-        abi::GLOTTIS_SOURCE => {
-            let calls = calls::<abi::SourceCalls>(item, origin.name, named)?;
-            need(
-                &[
-                    ("create", calls.create.is_some()),
-                    ("format", calls.format.is_some()),
-                    ("start", calls.start.is_some()),
-                    ("stop", calls.stop.is_some()),
-                ],
-                origin.name,
-                named,
-            )?;
-            Ok(source::make(origin, calls))
-        }
-        abi::GLOTTIS_NODE => {
-            let calls = calls::<abi::NodeCalls>(item, origin.name, named)?;
-            need(
-                &[
-                    ("create", calls.create.is_some()),
-                    ("prepare", calls.prepare.is_some()),
-                    ("process", calls.process.is_some()),
-                ],
-                origin.name,
-                named,
-            )?;
-            Ok(node::make(origin, calls))
-        }
-        abi::GLOTTIS_DETECTOR => {
-            let calls = calls::<abi::DetectorCalls>(item, origin.name, named)?;
-            need(
-                &[
-                    ("create", calls.create.is_some()),
-                    ("prepare", calls.prepare.is_some()),
-                    ("judge", calls.judge.is_some()),
-                ],
-                origin.name,
-                named,
-            )?;
-            Ok(detector::make(origin, calls))
-        }
-        abi::GLOTTIS_ENCODER => {
-            let calls = calls::<abi::EncoderCalls>(item, origin.name, named)?;
-            need(
-                &[
-                    ("create", calls.create.is_some()),
-                    ("prepare", calls.prepare.is_some()),
-                    ("encode", calls.encode.is_some()),
-                ],
-                origin.name,
-                named,
-            )?;
-            Ok(encoder::make(origin, calls))
-        }
-        abi::GLOTTIS_SINK => {
-            let calls = calls::<abi::SinkCalls>(item, origin.name, named)?;
-            need(
-                &[
-                    ("create", calls.create.is_some()),
-                    ("open", calls.open.is_some()),
-                    ("write", calls.write.is_some()),
-                    ("close", calls.close.is_some()),
-                ],
-                origin.name,
-                named,
-            )?;
-            Ok(sink::make(origin, calls))
-        }
+        abi::GLOTTIS_SOURCE => make!(abi::SourceCalls, source: create format start stop),
+        abi::GLOTTIS_NODE => make!(abi::NodeCalls, node: create prepare process),
+        abi::GLOTTIS_DETECTOR => make!(abi::DetectorCalls, detector: create prepare judge),
+        abi::GLOTTIS_ENCODER => make!(abi::EncoderCalls, encoder: create prepare encode),
+        abi::GLOTTIS_SINK => make!(abi::SinkCalls, sink: create open write close),
         kind => Err(bad(named, format!("component \"{}\" is of the unknown kind {kind}", origin.name))),
     }
 }

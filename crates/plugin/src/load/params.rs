@@ -12,8 +12,8 @@ use super::LoadError;
 use super::describe::{Params, bad, optional, table};
 use crate::{abi, text};
 
-/// Keys that every section has.
-const TAKEN: [&str; 9] = ["type", "name", "input", "turn", "chunk", "overflow", "budget", "rearm", "plugin"];
+/// Keys that sections have beside those of their component.
+const TAKEN: [&str; 8] = ["type", "name", "input", "turn", "chunk", "overflow", "budget", "rearm"];
 
 /// Reads the keys of a component.
 pub(super) fn read(item: &abi::Component, name: &str, named: &Path) -> Result<Params, LoadError> {
@@ -46,7 +46,7 @@ fn key(raw: &'static abi::Param, size: u32, of: &str, named: &Path, top: bool) -
         return Err(wrong("is no name: only small letters, digits and underscores"));
     }
     if top && TAKEN.contains(&name) {
-        return Err(wrong("is one that every section has"));
+        return Err(wrong("is one that sections have themselves"));
     }
     let texts = (optional(raw.unit), optional(raw.default_toml), optional(raw.words));
     let (Ok(unit), Ok(default), Ok(words)) = texts else { return Err(wrong("has a text that is not UTF-8")) };

@@ -33,7 +33,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn told(&self, call: &str, phase: &'static str, status: i32, error: &abi::Error) -> Result<(), SinkError> {
+    fn told(&self, call: &str, phase: &'static str, status: i32, error: &abi::Error) -> Result<(), Box<SinkError>> {
         if status == abi::GLOTTIS_OK {
             return Ok(());
         }
@@ -43,7 +43,7 @@ impl Loaded {
             _ => SinkErrorKind::Fatal,
         };
         let problem = self.origin.problem(call, status, error);
-        Err(SinkError::new(kind, code(error), phase, problem.message).advice(problem.help))
+        Err(SinkError::new(kind, code(error), phase, problem.message).advice(problem.help).into())
     }
 }
 
@@ -112,7 +112,7 @@ impl BlockingSink for Loaded {
         }
     }
 
-    fn open(&mut self) -> Result<(), SinkError> {
+    fn open(&mut self) -> Result<(), Box<SinkError>> {
         let Some(open) = self.calls.open else { return Ok(()) };
         let mut error = empty();
         // SAFETY: our instance, on its own thread.
@@ -120,7 +120,7 @@ impl BlockingSink for Loaded {
         self.told("open", "connect", status, &error)
     }
 
-    fn write(&mut self, packet: &Packet) -> Result<(), SinkError> {
+    fn write(&mut self, packet: &Packet) -> Result<(), Box<SinkError>> {
         let Some(write) = self.calls.write else { return Ok(()) };
         let mut sent = abi::Packet {
             size: size_of::<abi::Packet>() as u32,
@@ -158,7 +158,7 @@ impl BlockingSink for Loaded {
         self.told("write", "stream", status, &error)
     }
 
-    fn close(&mut self) -> Result<(), SinkError> {
+    fn close(&mut self) -> Result<(), Box<SinkError>> {
         let Some(close) = self.calls.close else { return Ok(()) };
         let mut error = empty();
         // SAFETY: our instance, on its own thread.

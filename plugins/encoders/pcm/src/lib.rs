@@ -50,3 +50,6 @@ pub fn register(registry: &mut Registry) {
     registry.add_encoder("f32", "32-bit floats, little-endian.", &[], |_, _, _| Ok(F32::new()));
     registry.add_encoder("wav", "A WAV file of 16-bit integers.", config::DITHER, |s, _, _| Ok(config::wav(s)));
 }
+
+#[cfg(feature = "export")]
+glottis_plugin::export!(register);

@@ -36,3 +36,6 @@ pub fn register(registry: &mut Registry) {
         Ok(config::Config::from_settings(settings)?.build())
     });
 }
+
+#[cfg(feature = "export")]
+glottis_plugin::export!(register);

@@ -45,3 +45,6 @@ pub fn register(registry: &mut Registry) {
     registry.add_detector("webrtc", "The voice detector of WebRTC.", config::WEBRTC, |s, _, _| Ok(config::webrtc(s)));
     registry.add_detector("energy", "Loudness against a threshold.", config::ENERGY, |s, _, _| Ok(config::energy(s)));
 }
+
+#[cfg(feature = "export")]
+glottis_plugin::export!(register);

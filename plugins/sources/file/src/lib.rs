@@ -20,3 +20,6 @@ pub fn register(registry: &mut Registry) {
         Ok(file::FileSource::new(config::Config::new(settings)))
     });
 }
+
+#[cfg(feature = "export")]
+glottis_plugin::export!(register);
