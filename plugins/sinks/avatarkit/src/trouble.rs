@@ -2,6 +2,7 @@
 //! here: callers pass host names and scrubbed texts.
 
 use glottis_core::{SinkError, SinkErrorKind};
+use glottis_net::secret::Veil;
 use glottis_net::socket::{How, Lost};
 
 use crate::body::Told;
@@ -44,9 +45,9 @@ pub(crate) fn refused(dialect: Dialect, phase: Phase, what: &str, told: Told) ->
     judged(error, code)
 }
 
-/// A `ServerError` message.
-pub(crate) fn server(dialect: Dialect, phase: Phase, said: crate::wire::ServerError) -> (Code, SinkError) {
-    let some = |text: String| Some(text).filter(|text| !text.is_empty());
+/// A `ServerError` message, without secrets that it repeats.
+pub(crate) fn server(dialect: Dialect, phase: Phase, said: crate::wire::ServerError, veil: &Veil) -> (Code, SinkError) {
+    let some = |text: String| Some(veil.scrub(&text)).filter(|text| !text.is_empty());
     let (server_code, detail) = (Some(said.code.to_string()), some(said.message));
     let told = Said { code: server_code.clone(), detail: detail.clone(), ..Said::default() };
     let code = classify(dialect, phase, &told);
