@@ -14,7 +14,9 @@ use glottis::core::registry::ComponentKind;
 use glottis::core::sink::{Edge, SinkAction, SinkCommand};
 use glottis::core::{Context, SinkErrorKind, clock};
 use glottis::sim::avatarkit::{Config, Dialect, Rule, Simulator, Speech, State};
-use glottis::{Packet, PacketKind, Problem, Rate, Reason, Registry, Sink, SinkError, SinkEvent, Table, TurnMode};
+use glottis::{
+    Cause, Inlet, Packet, PacketKind, Problem, Rate, Reason, Registry, Sink, SinkError, SinkEvent, Table, TurnMode,
+};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -112,7 +114,8 @@ pub struct Rig {
     pub frames: Arc<Mutex<Vec<Frame>>>,
     pub chunk: usize,
     events: watch::Receiver<Vec<SinkEvent>>,
-    task: JoinHandle<(Result<(), SinkError>, Vec<Duration>)>,
+    /// Also gives back its end of the queue.
+    task: JoinHandle<(Result<(), SinkError>, Vec<Duration>, Inlet)>,
     segment: u64,
     seq: u64,
     at: i64,
@@ -144,7 +147,7 @@ impl Rig {
             let mut waits = Vec::new();
             loop {
                 let before = inlet.connects();
-                let Err(error) = sink.run(&mut inlet).await else { return (Ok(()), waits) };
+                let Err(error) = sink.run(&mut inlet).await else { return (Ok(()), waits, inlet) };
                 let wait = match error.kind {
                     SinkErrorKind::Retry => sink.backoff(waits.len() as u32 + 1, inlet.connects() > before),
                     _ => None,
@@ -154,7 +157,7 @@ impl Rig {
                 }
                 let Some(wait) = wait else {
                     sink.leave(&mut inlet).await;
-                    return (Err(error), waits);
+                    return (Err(error), waits, inlet);
                 };
                 waits.push(wait);
             }
@@ -238,14 +241,34 @@ impl Rig {
 
     /// Gives a command and waits for its answer.
     pub async fn ask(&mut self, action: SinkAction) -> Result<(), String> {
+        self.try_ask(action).await.expect("the sink is there")
+    }
+
+    /// The same where the sink may be gone.
+    pub async fn try_ask(&mut self, action: SinkAction) -> Option<Result<(), String>> {
         self.commands += 1;
         let id = self.commands;
-        self.control.command(SinkCommand { id, action }).expect("the sink is there");
+        self.control.command(SinkCommand { id, action }).ok()?;
+        let answer = self.answer(id);
+        tokio::select! {
+            biased;
+            answer = answer => Some(answer),
+            // Between two runs nobody answers, and after the last nobody ever will.
+            () = tokio::time::sleep(Duration::from_secs(2)) => None,
+        }
+    }
+
+    async fn answer(&mut self, id: u64) -> Result<(), String> {
         self.find(|event| match event {
             SinkEvent::Answer(answer) if answer.id == id => Some(answer.result.clone()),
             _ => None,
         })
         .await
+    }
+
+    /// What the sink tells, also after the rig is gone.
+    pub fn watch(&self) -> watch::Receiver<Vec<SinkEvent>> {
+        self.events.clone()
     }
 
     pub fn events(&self) -> Vec<SinkEvent> {
@@ -326,8 +349,10 @@ impl Rig {
     /// Waits for the sink to end by itself.
     pub async fn ended(&mut self) -> Ended {
         let ended = tokio::time::timeout(TOO_LONG, &mut self.task).await;
-        let (result, waits) =
+        let (result, waits, mut inlet) =
             ended.unwrap_or_else(|_| panic!("the sink never ends: {:#?}", self.events())).expect("no panic");
+        // As the engine does with what comes after the end.
+        inlet.discard(if result.is_ok() { Cause::Stopped } else { Cause::GaveUp });
         let ledger = self.control.stats().ledger.read();
         Ended { result, waits, ledger }
     }
