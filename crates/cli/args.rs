@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
+use glottis::sim::avatarkit::Dialect;
 
 /// A real-time audio pipeline engine for voice front ends
 ///
@@ -157,19 +159,14 @@ pub struct Doctor {
 #[derive(Subcommand, Debug)]
 pub enum Service {
     /// The RAVATAR service
-    Ravatar {
-        /// Where to listen
-        #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
-        listen: SocketAddr,
-        /// Refuse what does not conform instead of recording it
-        #[arg(long)]
-        strict: bool,
-        /// Faults to play, a file of rules in TOML or JSON
-        #[arg(long, value_name = "FILE")]
-        faults: Option<PathBuf>,
-        /// Settings of the simulator, a TOML file
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+    Ravatar(Served),
+    /// The AvatarKit service of Spatius or SpatialReal
+    Avatarkit {
+        #[command(flatten)]
+        served: Served,
+        /// Which of the two lines the server belongs to
+        #[arg(long, value_name = "LINE", value_parser = dialect())]
+        dialect: Option<Dialect>,
     },
 }
 
@@ -210,6 +207,30 @@ pub struct Account {
     /// The sink whose user it is; may be left out where there is only one of its type
     #[arg(long, value_name = "NAME")]
     pub sink: Option<String>,
+}
+
+/// What every simulator is told.
+#[derive(clap::Args, Debug)]
+pub struct Served {
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Refuse what does not conform instead of recording it
+    #[arg(long)]
+    pub strict: bool,
+    /// Faults to play, a file of rules in TOML or JSON
+    #[arg(long, value_name = "FILE")]
+    pub faults: Option<PathBuf>,
+    /// Settings of the simulator, a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+fn dialect() -> impl TypedValueParser<Value = Dialect> {
+    PossibleValuesParser::new(["spatius", "spatialreal"]).map(|text| match text.as_str() {
+        "spatialreal" => Dialect::SpatialReal,
+        _ => Dialect::Spatius,
+    })
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -376,6 +376,7 @@ impl Control {
                 // Every signal it sent is in the ring by now.
                 self.drain_signals();
                 self.ended = Some(ended);
+                self.pipeline_ended();
                 // What went wrong was said before the stream ended.
                 self.look_at_source();
                 if let Some(error) = self.broken.take() {

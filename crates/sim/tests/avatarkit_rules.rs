@@ -144,6 +144,7 @@ async fn every_rule_about_audio_is_watched() {
     client.audio(&second, &vec![0; 70_000], true).await;
     client.audio(&second, &silence(20), true).await;
     client.audio("req-1", &silence(20), true).await;
+    rig.until("the audio", |state| state.speeches().count() == 3).await;
     rig.sim.clock().advance(Duration::from_secs(5));
     client.audio(&third, &silence(20), true).await;
     client.named(Data::Interrupt, "nobody").await;

@@ -11,6 +11,9 @@ use crate::command::Command;
 use crate::event::{ErrorFacts, EventKind};
 use crate::runner::{Action, Order};
 
+/// Why a command comes too late.
+const ENDED: &str = "the pipeline takes no commands any more";
+
 /// Commands whose answers are still to come.
 #[derive(Default)]
 pub(super) struct Pending {
@@ -21,6 +24,8 @@ pub(super) struct Pending {
 struct Open {
     name: &'static str,
     sink: Option<String>,
+    /// The pipeline has an order of it.
+    ordered: bool,
     /// Answers still to come, and whether one of them was good.
     waiting: usize,
     done: bool,
@@ -130,7 +135,7 @@ impl Control {
     ) -> u64 {
         self.pending.next += 1;
         let sink = sink.map(|index| self.sinks[index].name.clone());
-        let open = Open { name, sink, waiting, done: false, refusal: String::new(), state };
+        let open = Open { name, sink, ordered: false, waiting, done: false, refusal: String::new(), state };
         self.pending.open.insert(self.pending.next, open);
         self.pending.next
     }
@@ -152,7 +157,7 @@ impl Control {
         let id = order.id;
         let pushed = self.push_order(order);
         if !pushed {
-            self.settle(id, Err("the pipeline takes no commands any more".to_owned()));
+            self.settle(id, Err(ENDED.to_owned()));
         }
         pushed
     }
@@ -164,7 +169,11 @@ impl Control {
 
     /// Hands the pipeline an order. False: it takes none any more.
     fn push_order(&mut self, order: Order) -> bool {
+        let id = order.id;
         let pushed = self.ended.is_none() && self.orders.try_push(order).is_ok();
+        if let Some(open) = self.pending.open.get_mut(&id) {
+            open.ordered = pushed;
+        }
         if let (true, Some(thread)) = (pushed, &self.runner_thread) {
             thread.thread().unpark();
         }
@@ -204,7 +213,8 @@ impl Control {
     }
 
     pub(super) fn applied(&mut self, id: u64, ok: bool) {
-        let Some(open) = self.pending.open.get(&id) else { return };
+        let Some(open) = self.pending.open.get_mut(&id) else { return };
+        open.ordered = false;
         let refusal = match open.name {
             "interrupt" => {
                 let sink = open.sink.as_ref().and_then(|name| self.sinks.iter().position(|s| s.name == *name));
@@ -215,6 +225,19 @@ impl Control {
             _ => "it was refused",
         };
         self.settle(id, if ok { Ok(()) } else { Err(refusal.to_owned()) });
+    }
+
+    /// The pipeline has ended: what it was still to be told goes on without it, or is refused.
+    pub(super) fn pipeline_ended(&mut self) {
+        let left = self.pending.open.iter().filter(|(_, open)| open.ordered);
+        let mut left: Vec<(u64, &str)> = left.map(|(id, open)| (*id, open.name)).collect();
+        left.sort_unstable();
+        for (id, name) in left {
+            match name {
+                "interrupt" => self.applied(id, false),
+                _ => self.settle(id, Err(ENDED.to_owned())),
+            }
+        }
     }
 
     pub(super) fn answered(&mut self, answer: Answer) {

@@ -95,7 +95,7 @@ impl AvatarKit {
                 Err(error) => return Err(End::error(error)),
             }
         };
-        let handshake = handshake(&mut socket, service, config);
+        let handshake = handshake(&mut socket, service, config, veil);
         let confirmed = match attend(inlet, TOO_EARLY, handshake).await {
             Some(Ok(confirmed)) => confirmed,
             refused => {
@@ -236,7 +236,12 @@ fn credentials(socket: &Url, config: &Config, token: &Secret) -> (Url, HeaderMap
 }
 
 /// Says what is wanted, and hears what the service makes of it.
-async fn handshake(socket: &mut Socket, service: &Service, config: &Config) -> Result<Confirmed, SinkError> {
+async fn handshake(
+    socket: &mut Socket,
+    service: &Service,
+    config: &Config,
+    veil: &Veil,
+) -> Result<Confirmed, SinkError> {
     let host = service.socket_host();
     let shake = async {
         let lost = |lost: &Lost| trouble::lost(Phase::Handshake, &host, lost).1;
@@ -246,7 +251,7 @@ async fn handshake(socket: &mut Socket, service: &Service, config: &Config) -> R
         loop {
             match socket.hear().await {
                 Heard::Flushed | Heard::Arrived => {}
-                Heard::Binary(bytes) => return confirmation(bytes, config),
+                Heard::Binary(bytes) => return confirmation(bytes, config, veil),
                 Heard::Text(_) => return Err(protocol("with a text")),
                 Heard::Lost(gone) if gone.how == How::Closed => return Err(closed(&host, &gone)),
                 Heard::Lost(gone) => return Err(lost(&gone)),
@@ -278,7 +283,7 @@ fn protocol(how: &str) -> SinkError {
     trouble::error(Code::ProtocolError, Phase::Handshake, message)
 }
 
-fn confirmation(bytes: Bytes, config: &Config) -> Result<Confirmed, SinkError> {
+fn confirmation(bytes: Bytes, config: &Config, veil: &Veil) -> Result<Confirmed, SinkError> {
     let (number, data) = wire::decode(bytes).map_err(|_| protocol("with something that is no message"))?;
     match data {
         Some(Data::ServerConfirmSession(confirm)) if confirm.connection_id.is_empty() => {
@@ -287,7 +292,7 @@ fn confirmation(bytes: Bytes, config: &Config) -> Result<Confirmed, SinkError> {
         Some(Data::ServerConfirmSession(confirm)) => {
             Ok(Confirmed { connection_id: confirm.connection_id, capabilities: confirm.capabilities })
         }
-        Some(Data::ServerError(error)) => Err(trouble::server(config.dialect, Phase::Handshake, error).1),
+        Some(Data::ServerError(error)) => Err(trouble::server(config.dialect, Phase::Handshake, error, veil).1),
         _ => Err(protocol(&format!("with a message of type {number}"))),
     }
 }
@@ -320,15 +325,19 @@ mod tests {
     #[test]
     fn only_a_confirmation_with_a_name_confirms() {
         let config = build(good()).unwrap();
-        let code = |data: Data| confirmation(wire::encode(data), &config).unwrap_err().code;
+        let code = |data: Data| confirmation(wire::encode(data), &config, &Veil::default()).unwrap_err().code;
         assert_eq!(code(Data::ServerConfirmSession(Default::default())), "protocolError");
         assert_eq!(code(Data::ServerResponseAnimation(Default::default())), "protocolError");
-        assert_eq!(confirmation(Bytes::new(), &config).unwrap_err().code, "protocolError");
-        assert_eq!(confirmation(Bytes::from_static(b"\xff"), &config).unwrap_err().phase, "websocket_handshake");
+        assert_eq!(confirmation(Bytes::new(), &config, &Veil::default()).unwrap_err().code, "protocolError");
+        assert_eq!(
+            confirmation(Bytes::from_static(b"\xff"), &config, &Veil::default()).unwrap_err().phase,
+            "websocket_handshake"
+        );
         let error = wire::ServerError { message: "unsupported sample rate: 1".to_owned(), ..Default::default() };
         assert_eq!(code(Data::ServerError(error)), "unsupportedSampleRate");
         let confirm = wire::ServerConfirmSession { connection_id: "c".to_owned(), capabilities: vec!["x".to_owned()] };
-        let confirmed = confirmation(wire::encode(Data::ServerConfirmSession(confirm)), &config).unwrap();
+        let confirmed =
+            confirmation(wire::encode(Data::ServerConfirmSession(confirm)), &config, &Veil::default()).unwrap();
         assert!(confirmed.connection_id == "c" && confirmed.can("x") && !confirmed.can("y"));
     }
 }

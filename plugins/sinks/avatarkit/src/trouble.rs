@@ -2,12 +2,14 @@
 //! here: callers pass host names and scrubbed texts.
 
 use glottis_core::{SinkError, SinkErrorKind};
+use glottis_net::secret::Veil;
 use glottis_net::socket::{How, Lost};
 
 use crate::body::Told;
 use crate::classify::{Phase, Said, classify, of_close};
 use crate::code::{Code, Retry};
 use crate::config::Dialect;
+use crate::wire::ServerError;
 
 /// A setting that cannot be used: no error of the service.
 pub(crate) fn setting(phase: Phase, message: impl Into<String>, advice: impl Into<String>) -> SinkError {
@@ -44,9 +46,9 @@ pub(crate) fn refused(dialect: Dialect, phase: Phase, what: &str, told: Told) ->
     judged(error, code)
 }
 
-/// A `ServerError` message.
-pub(crate) fn server(dialect: Dialect, phase: Phase, said: crate::wire::ServerError) -> (Code, SinkError) {
-    let some = |text: String| Some(text).filter(|text| !text.is_empty());
+/// A `ServerError` message, without secrets that it repeats.
+pub(crate) fn server(dialect: Dialect, phase: Phase, said: ServerError, veil: &Veil) -> (Code, SinkError) {
+    let some = |text: String| Some(veil.scrub(&text)).filter(|text| !text.is_empty());
     let (server_code, detail) = (Some(said.code.to_string()), some(said.message));
     let told = Said { code: server_code.clone(), detail: detail.clone(), ..Said::default() };
     let code = classify(dialect, phase, &told);
@@ -119,16 +121,29 @@ mod tests {
 
     #[test]
     fn a_server_error_keeps_its_number_as_text_zero_too() {
-        let said = crate::wire::ServerError { connection_id: "c".to_owned(), ..Default::default() };
-        let (code, error) = server(Dialect::Spatius, Phase::Runtime, said);
+        let said = ServerError { connection_id: "c".to_owned(), ..Default::default() };
+        let (code, error) = server(Dialect::Spatius, Phase::Runtime, said, &Veil::default());
         assert_eq!((code, error.server_code.as_deref()), (Code::ServerError, Some("0")));
         assert_eq!((error.connection_id.as_deref(), &error.req_id, &error.server_detail), (Some("c"), &None, &None));
         assert!(is_at_once(&lost(Phase::Runtime, "h", &closed(4002)).1) && !is_at_once(&error));
     }
 
+    /// Wherever the service puts it.
+    #[test]
+    fn a_secret_is_taken_out_of_a_server_error() {
+        let veil = Veil::default();
+        veil.hide(&glottis_net::secret::Secret::new("s3cret"));
+        let text = || "my s3cret".to_owned();
+        let said = ServerError { connection_id: text(), req_id: text(), code: 5, message: text() };
+        let (_, error) = server(Dialect::Spatius, Phase::Handshake, said, &veil);
+        let parts = [&error.connection_id, &error.req_id, &error.server_detail];
+        assert!(parts.into_iter().all(|part| part.as_deref() == Some("my ***")), "{parts:?}");
+        assert!(!error.message.contains("s3cret"));
+    }
+
     #[test]
     fn a_refusal_that_passes_may_be_tried_again() {
-        let veil = glottis_net::secret::Veil::default();
+        let veil = Veil::default();
         let refusal = |status| {
             let told = crate::body::refusal(status, b"{\"message\":\"down\"}", true, &veil);
             refused(Dialect::Spatius, Phase::Connect, "the socket", told)

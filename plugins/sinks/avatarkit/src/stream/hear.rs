@@ -52,12 +52,8 @@ impl Work<'_> {
     }
 
     fn server_error(&mut self, said: ServerError) {
-        let ServerError { connection_id, req_id, code, message } = said;
-        let scrub = |text: String| self.with.veil.scrub(&text);
-        let said =
-            ServerError { connection_id: scrub(connection_id), req_id: scrub(req_id), code, message: scrub(message) };
         let req_id = said.req_id.clone();
-        let (code, mut error) = trouble::server(self.with.config.dialect, Phase::Runtime, said);
+        let (code, mut error) = trouble::server(self.with.config.dialect, Phase::Runtime, said, self.with.veil);
         error.connection_id.get_or_insert_with(|| self.with.confirmed.connection_id.clone());
         if self.open.as_ref().is_some_and(|open| open.id == req_id) {
             // What was not said of it goes on in another request.
