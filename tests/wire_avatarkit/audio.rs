@@ -44,13 +44,13 @@ async fn every_segment_is_a_request_of_its_own() {
 /// K23: every rate of the service, and 22,050 Hz, which no edge has.
 #[tokio::test]
 async fn pcm_arrives_byte_for_byte_at_every_rate() {
-    for rate in [8000, 16_000, 24_000, 32_000, 44_100, 48_000] {
+    for rate in [8000_i32, 16_000, 24_000, 32_000, 44_100, 48_000] {
         let simulator = plain();
-        let mut rig = Rig::start(&keys(&simulator).with("sample_rate", rate), edge(rate as u32));
+        let mut rig = Rig::start(&keys(&simulator).with("sample_rate", rate), edge(rate.unsigned_abs()));
         let samples = noise(rate as usize + 7, 3);
         rig.say(&samples).await;
         is_whole(&spoken(&simulator, 1).await[0], &samples);
-        assert_eq!(simulator.connections()[0].configuration().expect("one").sample_rate, rate as i32);
+        assert_eq!(simulator.connections()[0].configuration().expect("one").sample_rate, rate);
         balanced(&rig.finish().await.ledger);
         assert_eq!(simulator.violations(), []);
     }

@@ -160,7 +160,7 @@ async fn closing_is_quick_clean_and_told_once() {
         // Two seconds, and something for a machine that is busy.
         assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
         ended.result.expect("a good run");
-        let told = rig.events().into_iter().filter(|event| matches!(event, SinkEvent::Disconnected { .. })).count();
+        let told = ended.events.iter().filter(|event| matches!(event, SinkEvent::Disconnected { .. })).count();
         assert_eq!(told, 1, "{faults:?}");
         if faults.is_empty() {
             until(&simulator, |state| state.open_connections() == 0).await;

@@ -104,6 +104,8 @@ pub struct Ended {
     pub ledger: LedgerFigures,
     /// What `backoff` said after each run but the last.
     pub waits: Vec<Duration>,
+    /// Everything the sink told.
+    pub events: Vec<SinkEvent>,
 }
 
 /// A sink at work.
@@ -266,11 +268,6 @@ impl Rig {
         .await
     }
 
-    /// What the sink tells, also after the rig is gone.
-    pub fn watch(&self) -> watch::Receiver<Vec<SinkEvent>> {
-        self.events.clone()
-    }
-
     pub fn events(&self) -> Vec<SinkEvent> {
         self.events.borrow().clone()
     }
@@ -354,7 +351,7 @@ impl Rig {
         // As the engine does with what comes after the end.
         inlet.discard(if result.is_ok() { Cause::Stopped } else { Cause::GaveUp });
         let ledger = self.control.stats().ledger.read();
-        Ended { result, waits, ledger }
+        Ended { result, waits, ledger, events: self.events() }
     }
 }
 

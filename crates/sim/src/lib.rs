@@ -1,8 +1,9 @@
 //! The other end of the wire: local servers that behave like the voice services glottis talks to.
 //!
-//! [`ravatar`] simulates the RAVATAR service (REST and one WebSocket on one loopback port). Each
-//! simulator runs on a thread of its own, needs no network, no files and no account, and records
-//! everything a client does, so that a test can assert on facts instead of on a mock of itself.
+//! [`ravatar`] simulates the RAVATAR service, [`avatarkit`] the one of Spatius and SpatialReal, each
+//! with HTTP and WebSocket on one loopback port. A simulator runs on a thread of its own, needs no
+//! network, no files and no account, and records everything a client does, so that a test can assert
+//! on facts instead of on a mock of itself.
 
 #![forbid(unsafe_code)]
 

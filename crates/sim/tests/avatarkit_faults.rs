@@ -169,10 +169,12 @@ async fn f12_f13_f17_f20_f22_ends() {
                     );
                     break;
                 }
-                Some(frame) => match proto::Codec::decode(frame.into_data()).map(|message: Message| message.data) {
-                    Ok(Some(Data::Error(error))) => seen = Some(error.code),
-                    _ => {}
-                },
+                Some(frame) => {
+                    let message: Message = proto::Codec::decode(frame.into_data()).expect("a message");
+                    if let Some(Data::Error(error)) = message.data {
+                        seen = Some(error.code);
+                    }
+                }
                 None => break,
             }
         }

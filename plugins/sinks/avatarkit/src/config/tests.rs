@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use glottis_core::Registry;
 use glottis_core::param::{Table, check};
 use glottis_core::registry::ComponentKind;
+use glottis_core::sink::Edge;
+use glottis_core::{Rate, Registry, Sink, TurnMode};
 use glottis_encoder_opus::Application;
 
 use super::*;
@@ -146,13 +147,36 @@ fn a_day_is_a_minute_too_long_for_a_token() {
     assert!(build(good().with("expires_in", "25h")).is_err());
 }
 
-#[test]
-fn the_registry_makes_the_sink() {
+fn sink(table: &Table) -> Box<dyn Sink> {
     let mut registry = Registry::new();
     crate::register(&mut registry);
     let component = registry.get(ComponentKind::Sink, "avatarkit").unwrap();
-    let settings = check(&good().with("sample_rate", 24_000), component.params, "", Path::new(""), &registry).unwrap();
-    let sink = registry.sink("avatarkit", &settings, &Context::default()).unwrap();
-    let wants = sink.wants();
+    let settings = check(table, component.params, "", Path::new(""), &registry).unwrap();
+    registry.sink("avatarkit", &settings, &Context::default()).unwrap()
+}
+
+/// The help names what to insert; a rate that no edge can have is made from any.
+#[test]
+fn an_edge_of_another_rate_is_refused_with_the_node_to_insert() {
+    let edge = |hz, chunk_frames| {
+        let rate = Rate::new(hz).unwrap();
+        Edge { rate, chunk_frames, pad: false, turn: TurnMode::Always, voice: false, waits: false }
+    };
+    let sink = |table: Table, edge: &Edge| self::sink(&table).prepare(edge);
+    let refused = sink(good().with("sample_rate", 24_000), &edge(16_000, 1600)).unwrap_err();
+    assert!(refused.help.contains("\"resample\" and rate = 24000"), "{refused}");
+    assert_eq!(sink(good().with("sample_rate", 24_000), &edge(24_000, 2400)), Ok(()));
+    for hz in [16_000, 44_100, 48_000] {
+        assert_eq!(sink(good().with("sample_rate", 22_050), &edge(hz, hz / 10)), Ok(()));
+    }
+    let opus = || good().with("audio", "ogg-opus").with("sample_rate", 12_000);
+    assert_eq!(sink(opus(), &edge(48_000, 4800)), Ok(()));
+    let slow = sink(good(), &edge(16_000, 32_000)).unwrap_err();
+    assert!(slow.message.contains("stall_guard") && slow.help.contains("smaller chunks"), "{slow}");
+}
+
+#[test]
+fn the_registry_makes_the_sink() {
+    let wants = sink(&good().with("sample_rate", 24_000)).wants();
     assert_eq!((wants.encoder, wants.chunk_frames, wants.pad, wants.cut_on_interrupt), ("pcm16", 2400, false, true));
 }

@@ -103,7 +103,7 @@ async fn a_halt_silences_the_request_and_closes_the_session() {
     let ended = rig.halt().await;
     assert_eq!(ended.result, Ok(()));
     assert_eq!(kinds(&simulator), ["audio", "interrupt"]);
-    assert_eq!(simulator.connections()[0].closed.clone().unwrap().code, Some(1000));
+    assert_eq!(closed(&simulator).await, Some(1000));
 }
 
 fn room() -> Table {

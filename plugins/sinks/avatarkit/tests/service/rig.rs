@@ -247,6 +247,13 @@ pub async fn until(simulator: &Simulator, condition: impl FnMut(&State) -> bool)
     assert!(simulator.wait_for_async(TOO_LONG, condition).await, "{:#?}", simulator.speeches());
 }
 
+/// Waits until the first connection has ended. Returns its close code.
+pub async fn closed(simulator: &Simulator) -> Option<u16> {
+    let code = |state: &State| state.connections().next().and_then(|connection| connection.closed.clone());
+    until(simulator, |state| code(state).is_some()).await;
+    simulator.look(code).and_then(|closed| closed.code)
+}
+
 /// Waits until so many samples have arrived, over all requests.
 pub async fn until_heard(simulator: &Simulator, samples: usize) {
     until(simulator, |state| state.speeches().map(|speech| speech.pcm().len()).sum::<usize>() >= samples).await;

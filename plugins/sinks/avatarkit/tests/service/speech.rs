@@ -37,8 +37,7 @@ async fn segments_arrive_whole_each_as_a_request_of_its_own() {
     assert_ne!(speeches[0].req_id, speeches[1].req_id);
     assert_eq!(ended.ledger.delivered, 21_001);
     assert!(ended.ledger.balanced() && simulator.violations().is_empty(), "{:?}", simulator.violations());
-    let closed = simulator.connections()[0].closed.clone().expect("it is closed");
-    assert_eq!(closed.code, Some(1000));
+    assert_eq!(closed(&simulator).await, Some(1000));
 }
 
 /// Whatever pieces the pipeline makes, no message carries more than 100 ms.
