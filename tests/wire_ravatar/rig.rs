@@ -4,21 +4,26 @@
 
 #![allow(dead_code)]
 
+#[path = "drive.rs"]
+mod drive;
+#[path = "sound.rs"]
+mod sound;
+
+pub use sound::*;
+
 use std::path::Path;
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 use std::time::Duration;
 
 use glottis_core::event::Reply;
-use glottis_core::inlet::{self, Control, Inlet, Item, Link, Outfeed};
+use glottis_core::inlet::{self, Control, Link, Outfeed};
 use glottis_core::ledger::LedgerFigures;
 use glottis_core::param::{Settings, Table, check};
 use glottis_core::registry::ComponentKind;
 use glottis_core::sink::{Edge, SinkAction, SinkCommand};
 use glottis_core::{
-    Cause, Context, Packet, PacketKind, Problem, Rate, Reason, Registry, Sink, SinkError, SinkErrorKind, SinkEvent,
-    TurnMode, clock,
+    Context, Packet, PacketKind, Problem, Rate, Reason, Registry, Sink, SinkError, SinkEvent, TurnMode, clock,
 };
 use glottis_sim::ravatar::{Config, Rules, Simulator, State};
 use glottis_sink_ravatar::Account;
@@ -147,8 +152,8 @@ impl Rig {
         let emit = Arc::new(move |event| say.send_modify(|events: &mut Vec<SinkEvent>| events.push(event)));
         let (outfeed, mut inlet, control) = inlet::queue(packets, CHUNK * 2, emit);
         let task = tokio::spawn(async move {
-            let ended = run(sink.as_mut(), &mut inlet, waits_of).await;
-            swallow(&mut inlet);
+            let ended = drive::run(sink.as_mut(), &mut inlet, waits_of).await;
+            drive::swallow(&mut inlet);
             ended
         });
         Rig { outfeed, control, events, task, segment: 0, seq: 0, at: 0, commands: 0 }
@@ -355,63 +360,6 @@ impl Rig {
     }
 }
 
-/// Runs a sink until it is done, is given up, or the run is over while it waits.
-async fn run(sink: &mut dyn Sink, inlet: &mut Inlet, waits_of: Option<bool>) -> (Result<(), SinkError>, Vec<Duration>) {
-    let mut waits = Vec::new();
-    loop {
-        let before = inlet.connects();
-        let Err(error) = sink.run(inlet).await else { return (Ok(()), waits) };
-        let wait = match error.kind {
-            SinkErrorKind::Retry => sink.backoff(waits.len() as u32 + 1, inlet.connects() > before),
-            _ => None,
-        };
-        inlet.emit(SinkEvent::Error { error: Box::new(error.clone()), fatal: wait.is_none() });
-        let Some(wait) = wait else {
-            sink.leave(inlet).await;
-            return (Err(error), waits);
-        };
-        waits.push(wait);
-        if let Some(patient) = waits_of
-            && !wait_out(sink, inlet, wait, patient).await
-        {
-            sink.leave(inlet).await;
-            return (Ok(()), waits);
-        }
-    }
-}
-
-/// What came too late is lost by name, and commands are refused, as the engine does it.
-fn swallow(inlet: &mut Inlet) {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    loop {
-        let polled = std::pin::pin!(inlet.recv()).poll(&mut context);
-        match polled {
-            Poll::Ready(Item::Packet(packet)) => inlet.dropped(packet, Cause::GaveUp),
-            Poll::Ready(Item::Command(command)) => inlet.answer(&command, Err("the sink is over".to_owned())),
-            Poll::Ready(Item::Halt) => {}
-            Poll::Ready(Item::Closed) | Poll::Pending => return,
-        }
-    }
-}
-
-/// Waits as the engine does between two runs. False: the run is over.
-async fn wait_out(sink: &mut dyn Sink, inlet: &mut Inlet, wait: Duration, mut stays: bool) -> bool {
-    let mut over = std::pin::pin!(tokio::time::sleep(wait));
-    loop {
-        let item = async { if stays { inlet.recv_command().await } else { inlet.recv().await } };
-        let item = tokio::select! {
-            () = &mut over => return true,
-            item = item => item,
-        };
-        match item {
-            Item::Halt => return false,
-            Item::Closed if sink.keeps() => stays = true,
-            Item::Closed => return false,
-            item => sink.meanwhile(inlet, item),
-        }
-    }
-}
-
 /// Waits until something is true of the simulator.
 pub async fn until(simulator: &Simulator, condition: impl FnMut(&State) -> bool) {
     // The limit is that of `in_time`.
@@ -434,31 +382,6 @@ pub fn license(simulator: &Simulator) -> String {
     let licenses = simulator.licenses();
     assert_eq!(licenses.len(), 1, "{licenses:?}");
     licenses[0].id.clone()
-}
-
-/// Audible noise, different for every seed.
-pub fn noise(frames: usize, seed: u32) -> Vec<i16> {
-    let mut state = seed | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        (state >> 16) as i16
-    };
-    (0..frames).map(|_| next()).collect()
-}
-
-/// `samples`, padded with zeros to whole chunks, and `zeros` chunks of zeros.
-pub fn padded(samples: &[i16], zeros: usize) -> Vec<i16> {
-    let mut padded = samples.to_vec();
-    padded.resize(samples.len().div_ceil(CHUNK) * CHUNK + zeros * CHUNK, 0);
-    padded
-}
-
-/// Compares audio without printing all of it.
-pub fn assert_same(heard: &[i16], sent: &[i16]) {
-    let differs = heard.iter().zip(sent).position(|(heard, sent)| heard != sent);
-    assert!(heard == sent, "{} frames heard, {} sent; the first difference: {differs:?}", heard.len(), sent.len());
 }
 
 /// A simulator that misbehaves by these rules from the start.
