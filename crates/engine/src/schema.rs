@@ -97,6 +97,7 @@ fn kind(kind: &Kind, registry: &Registry) -> Value {
         }
         Kind::Table(params) => table(params, registry),
         Kind::Map => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+        Kind::Numbers => json!({ "type": "object", "additionalProperties": { "type": "number" } }),
         Kind::Component(kind) => json!({ "enum": registry.names(kind).collect::<Vec<_>>() }),
     }
 }

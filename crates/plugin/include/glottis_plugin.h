@@ -104,6 +104,9 @@
 // The name of a detector, whose own keys stand beside this one.
 #define GLOTTIS_PARAM_DETECTOR 16
 
+// A table with any keys and numbers as values.
+#define GLOTTIS_PARAM_NUMBERS 17
+
 // The key must be written.
 #define GLOTTIS_REQUIRED 1
 
@@ -166,7 +169,7 @@ typedef struct glottis_param_t {
   const struct glottis_param_t *params;
   // How many keys of a table.
   uint32_t param_count;
-  // `GLOTTIS_PARAM_BOOL` to `GLOTTIS_PARAM_DETECTOR`.
+  // `GLOTTIS_PARAM_BOOL` to `GLOTTIS_PARAM_NUMBERS`.
   uint32_t kind;
   // `GLOTTIS_REQUIRED`, `GLOTTIS_LIVE`, or both.
   uint32_t flags;

@@ -136,6 +136,10 @@ impl At<'_> {
             (Kind::Table(params), Value::Table(table)) => {
                 return Some(Value::Table(check_table(table, params, self.path, self.registry, problems)));
             }
+            (Kind::Numbers, Value::Table(table)) => {
+                problems.extend(table.entries.iter().filter_map(|entry| self.no_number(entry)));
+                return Some(value.clone());
+            }
             (kind, value) => self.plain(kind, value, param),
         };
         result
@@ -144,6 +148,17 @@ impl At<'_> {
                 problems.push(if help.is_empty() { problem } else { problem.help(help) });
             })
             .ok()
+    }
+
+    fn no_number(&self, entry: &Entry) -> Option<Problem> {
+        let what = match &entry.value.value {
+            Value::Int(_) => return None,
+            Value::Float(x) if x.is_finite() => return None,
+            Value::Float(x) => x.to_string(),
+            other => other.what().to_owned(),
+        };
+        let message = format!("expected a number, found {what}");
+        Some(Problem::new(entry.value.place.clone(), join(self.path, &entry.key), message))
     }
 
     fn plain(&self, kind: Kind, value: &Value, param: &Param) -> Result<Value, (String, String)> {
@@ -251,6 +266,7 @@ fn wanted(kind: Kind) -> String {
         Kind::TextOrList => "a text or a list of texts".into(),
         Kind::Table(_) => "a table".into(),
         Kind::Map => "a table of texts".into(),
+        Kind::Numbers => "a table of numbers".into(),
         Kind::Component(kind) => format!("the name of a {}", kind.name()),
     }
 }

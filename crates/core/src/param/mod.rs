@@ -69,6 +69,8 @@ pub enum Kind {
     Table(&'static [Param]),
     /// A table with any keys and text values.
     Map,
+    /// A table with any keys and numbers as values.
+    Numbers,
     /// The name of a component of this kind, whose own keys stand beside this one.
     Component(crate::registry::ComponentKind),
 }

@@ -97,6 +97,8 @@ pub const GLOTTIS_PARAM_TABLE: u32 = 14;
 pub const GLOTTIS_PARAM_MAP: u32 = 15;
 /// The name of a detector, whose own keys stand beside this one.
 pub const GLOTTIS_PARAM_DETECTOR: u32 = 16;
+/// A table with any keys and numbers as values.
+pub const GLOTTIS_PARAM_NUMBERS: u32 = 17;
 
 /// The key must be written.
 pub const GLOTTIS_REQUIRED: u32 = 1;
@@ -171,7 +173,7 @@ pub struct Param {
     pub params: *const Param,
     /// How many keys of a table.
     pub param_count: u32,
-    /// `GLOTTIS_PARAM_BOOL` to `GLOTTIS_PARAM_DETECTOR`.
+    /// `GLOTTIS_PARAM_BOOL` to `GLOTTIS_PARAM_NUMBERS`.
     pub kind: u32,
     /// `GLOTTIS_REQUIRED`, `GLOTTIS_LIVE`, or both.
     pub flags: u32,

@@ -69,6 +69,7 @@ fn param(param: &Param) -> abi::Param {
             (abi::GLOTTIS_PARAM_TABLE, 0.0, 0.0)
         }
         Kind::Map => (abi::GLOTTIS_PARAM_MAP, 0.0, 0.0),
+        Kind::Numbers => (abi::GLOTTIS_PARAM_NUMBERS, 0.0, 0.0),
         // A component's own keys name only detectors; the other kinds are named by sections.
         Kind::Component(_) => (abi::GLOTTIS_PARAM_DETECTOR, 0.0, 0.0),
     };

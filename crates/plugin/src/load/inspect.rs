@@ -13,8 +13,13 @@ use crate::abi;
 /// What the entry begins with, whatever its version.
 const HEAD: u64 = 16;
 
-/// Checks the bytes of a file.
+/// Checks the bytes of a file that is to be a plugin.
 pub(super) fn inspect(bytes: &[u8], named: &Path) -> Result<(), LoadError> {
+    library(bytes, named)?.map_or(Ok(()), |file| symbol(&file, named))
+}
+
+/// Checks the bytes of a file that is to be a dynamic library of this system; `None` for several in one.
+pub(super) fn library<'a>(bytes: &'a [u8], named: &Path) -> Result<Option<File<'a>>, LoadError> {
     let wrong = |wrong, message: String| LoadError::new(named, wrong, message);
     let kind = FileKind::parse(bytes).map_err(|_| {
         let what = if bytes.is_empty() { "the file is empty" } else { "the file is no library at all" };
@@ -22,7 +27,7 @@ pub(super) fn inspect(bytes: &[u8], named: &Path) -> Result<(), LoadError> {
     })?;
     if matches!(kind, FileKind::MachOFat32 | FileKind::MachOFat64) {
         // Several libraries in one: the system's loader picks the right one.
-        return Ok(());
+        return Ok(None);
     }
     let damaged = |what: String| wrong(Wrong::Truncated, what).help("build or copy it again");
     let file = File::parse(bytes).map_err(|error| damaged(format!("the file is cut short or damaged: {error}")))?;
@@ -47,7 +52,7 @@ pub(super) fn inspect(bytes: &[u8], named: &Path) -> Result<(), LoadError> {
     if ends > length {
         return Err(damaged(format!("the file is cut short: {length} bytes of {ends}")));
     }
-    symbol(&file, named)
+    Ok(Some(file))
 }
 
 /// Finds the entry, and what it begins with.

@@ -55,6 +55,20 @@ pub fn load(registry: &mut Registry, path: &Path) -> Result<(), LoadError> {
     Ok(())
 }
 
+/// Maps a dynamic library that is no plugin of ours, for an interface of its own, and keeps it until the
+/// process ends. The file gets the same checks as a plugin's, but for its symbol; its constructors run.
+///
+/// # Errors
+/// What is wrong with the file, by name, and what to do about it.
+pub fn library(path: &Path) -> Result<&'static libloading::Library, LoadError> {
+    let file = absolute(path, path)?;
+    let bytes = std::fs::read(&file).map_err(|error| LoadError::unreadable(path, &error))?;
+    inspect::library(&bytes, path)?;
+    // SAFETY: the user's own code, as in `symbol`.
+    let library = unsafe { map(&file) }.map_err(|error| refused(path, &error))?;
+    Ok(Box::leak(Box::new(library)))
+}
+
 /// The components of the library in `file`; `named` is what the user calls it.
 fn open(file: &Path, named: &Path) -> Result<Vec<Component>, LoadError> {
     let file = absolute(file, named)?;
@@ -89,21 +103,23 @@ fn absolute(file: &Path, named: &Path) -> Result<PathBuf, LoadError> {
 
 /// Maps the file, for ever, and finds its entry.
 fn symbol(file: &Path, named: &Path) -> Result<&'static abi::Plugin, LoadError> {
-    let refused = |error: libloading::Error| {
-        let advice = "build it on this system, and see that the libraries it needs are installed";
-        LoadError::new(named, Wrong::Linker, error.to_string()).help(advice)
-    };
     // SAFETY: the library's constructors run now. That is running the user's own code: they named the
     // file, and the documentation says that plugins are trusted.
-    let library = unsafe { map(file) }.map_err(refused)?;
+    let library = unsafe { map(file) }.map_err(|error| refused(named, &error))?;
     // SAFETY: the name is that of a constant of this type in every library that keeps the ABI, and the
     // file was found to hold one with the right magic number. It is only read.
-    let entry = unsafe { library.get::<*const abi::Plugin>(SYMBOL) }.map(|symbol| *symbol).map_err(refused)?;
+    let entry = unsafe { library.get::<*const abi::Plugin>(SYMBOL) }.map(|symbol| *symbol);
+    let entry = entry.map_err(|error| refused(named, &error))?;
     // Never unloaded.
     std::mem::forget(library);
     // SAFETY: the address of a constant of a library that stays; null and a wrong alignment are told.
     unsafe { aligned(entry) }
         .ok_or_else(|| LoadError::new(named, Wrong::Descriptor, format!("{SYMBOL} is not where it should be")))
+}
+
+fn refused(named: &Path, error: &libloading::Error) -> LoadError {
+    let advice = "build it on this system, and see that the libraries it needs are installed";
+    LoadError::new(named, Wrong::Linker, error.to_string()).help(advice)
 }
 
 /// # Safety

@@ -71,6 +71,7 @@ fn key(raw: &'static abi::Param, size: u32, of: &str, named: &Path, top: bool) -
         abi::GLOTTIS_PARAM_TEXT_OR_LIST => Kind::TextOrList,
         abi::GLOTTIS_PARAM_TABLE => Kind::Table(keys(raw.params, raw.param_count, size, name, named, false)?),
         abi::GLOTTIS_PARAM_MAP => Kind::Map,
+        abi::GLOTTIS_PARAM_NUMBERS => Kind::Numbers,
         abi::GLOTTIS_PARAM_DETECTOR => Kind::Component(ComponentKind::Detector),
         kind => return Err(wrong(&format!("is of the unknown kind {kind}"))),
     };
