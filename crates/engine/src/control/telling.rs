@@ -37,6 +37,8 @@ impl Control {
                         self.watch.forget();
                         self.lose_turns();
                     }
+                    // The next device has a clock and a signal of its own.
+                    "searching" => self.watch.forget(),
                     _ => {}
                 }
                 self.device_state(state, device);
