@@ -11,6 +11,7 @@ mod check;
 mod components;
 mod demo;
 mod devices;
+mod effects;
 mod explain;
 mod plugins;
 mod progress;
