@@ -42,10 +42,17 @@ pub fn components(name: Option<&str>, common: &Common) -> ExitCode {
         let hint = near.map_or(String::new(), |near| format!(": did you mean \"{near}\"?"));
         return explain::failure(&format!("there is no component \"{wanted}\"{hint}"), explain::CONFIG);
     }
+    // Listing what is installed loads it all, so only who asks for this node gets the list.
+    let effects = (name == Some("ladspa")).then(glottis_node_ladspa::installed);
     if common.json {
-        println!("{}", Value::Array(found.iter().map(|c| component_json(c)).collect()));
+        let mut all: Vec<Value> = found.iter().map(|c| component_json(c)).collect();
+        if let (Some(files), [component]) = (&effects, &mut all[..]) {
+            component["installed"] = crate::effects::json(files);
+        }
+        println!("{}", Value::Array(all));
     } else {
         print(&found, name.is_some());
+        effects.iter().for_each(|files| crate::effects::print(files));
     }
     ExitCode::SUCCESS
 }
@@ -100,6 +107,7 @@ fn values(param: &Param) -> String {
         Kind::TextOrList => "text | list of texts".to_owned(),
         Kind::Table(_) => "table".to_owned(),
         Kind::Map => "table of texts".to_owned(),
+        Kind::Numbers => "table of numbers".to_owned(),
         Kind::Component(kind) => format!("name of a {}", kind.name()),
     }
 }

@@ -14,6 +14,7 @@ mod components;
 mod demo;
 mod devices;
 mod doctor;
+mod effects;
 mod explain;
 mod plugins;
 mod progress;

@@ -53,6 +53,7 @@ pub fn components() -> Registry {
             glottis_node_resample::register,
             glottis_node_gain::register,
             glottis_node_high_pass::register,
+            glottis_node_ladspa::register,
             glottis_node_limiter::register,
             glottis_node_denoise::register,
             glottis_node_vad::register,
