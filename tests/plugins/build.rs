@@ -24,9 +24,10 @@ pub fn file_name(stem: &str) -> String {
     format!("{}{stem}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
 }
 
-/// The folder cargo builds this program in, so that its work is used again.
-pub fn target() -> &'static Path {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder")
+/// The folder cargo builds libraries in. Not the one of this program: the file of a crate that is also a
+/// dynamic library has the same name whatever its features, and doctests would find the wrong one.
+pub fn target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder").join("plugins")
 }
 
 /// A crate of this workspace as a plugin.

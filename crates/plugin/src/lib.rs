@@ -22,7 +22,7 @@
 //! | [`mod@load`] (feature `load`) | the host's side: checks a file, loads it, wraps what it offers |
 //! | [`Threaded`] | a sink of three blocking calls on a thread of its own |
 //!
-//! This is the only crate with `unsafe` code; every block says why it is sound.
+//! Here, and in the node that hosts LADSPA effects, is all `unsafe` code; every block says why it is sound.
 
 pub mod abi;
 #[cfg(feature = "export")]

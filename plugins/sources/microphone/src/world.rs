@@ -203,8 +203,9 @@ impl Host for World {
             let change = self.changes.first().map_or(u64::MAX, |(at, _)| *at);
             let due = self.due.iter().map(|(at, _)| *at).min().unwrap_or(u64::MAX);
             let first = look.min(change).min(due).min(tick.unwrap_or(u64::MAX)).max(self.now);
-            if first > self.end {
-                self.now = self.end;
+            // A change to a better device that is under way at the end is seen through.
+            if first > self.end && !self.opening && !self.closing {
+                self.now = self.now.max(self.end);
                 return None;
             }
             self.now = first;
