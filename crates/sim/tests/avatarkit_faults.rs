@@ -169,10 +169,12 @@ async fn f12_f13_f17_f20_f22_ends() {
                     );
                     break;
                 }
-                Some(frame) => match proto::Codec::decode(frame.into_data()).map(|message: Message| message.data) {
-                    Ok(Some(Data::Error(error))) => seen = Some(error.code),
-                    _ => {}
-                },
+                Some(frame) => {
+                    let data = proto::Codec::decode(frame.into_data()).map(|message: Message| message.data);
+                    if let Ok(Some(Data::Error(error))) = data {
+                        seen = Some(error.code);
+                    }
+                }
                 None => break,
             }
         }

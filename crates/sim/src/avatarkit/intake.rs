@@ -165,10 +165,10 @@ fn audio_input(
     }
     let new_serial = speech.stream.as_ref().and_then(|stream| stream.serial());
     let (length, ended) = (speech.duration(), speech.ended);
-    if let (Some(serial), Some(live)) = (new_serial, state.live.get_mut(&number)) {
-        if live.serials.last() != Some(&serial) {
-            live.serials.push(serial);
-        }
+    if let (Some(serial), Some(live)) = (new_serial, state.live.get_mut(&number))
+        && live.serials.last() != Some(&serial)
+    {
+        live.serials.push(serial);
     }
     if late || ignored || refused(state, number, &audio.req_id, findings) {
         return false;
