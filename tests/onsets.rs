@@ -6,46 +6,16 @@ use std::sync::Arc;
 
 use glottis::core::inlet::Emit;
 use glottis::core::registry::{ComponentKind, Context};
-use glottis::core::sink::{BoxFuture, Edge, Wants};
-use glottis::core::source::{Capture, SourceFormat};
-use glottis::{
-    Block, Config, Feed, Inlet, PacketKind, Plan, Problem, Rate, Registry, Sink, SinkError, Source, SourceError,
-};
+use glottis::{Block, Config, PacketKind, Plan, Rate, Registry};
 use glottis_graph::signals;
+
+#[path = "cycle/ends.rs"]
+mod ends;
+
+use ends::{Bin, NoDevice};
 
 const ONSETS: usize = 10_000;
 const HZ: u32 = 16_000;
-
-struct Nowhere;
-
-impl Source for Nowhere {
-    fn format(&mut self, _look: bool) -> Result<Option<SourceFormat>, SourceError> {
-        Ok(None)
-    }
-    fn device(&self) -> String {
-        String::new()
-    }
-    fn live(&self) -> bool {
-        true
-    }
-    fn start(&mut self, _feed: Feed) -> Result<Box<dyn Capture>, SourceError> {
-        Err(SourceError::new("Input", "never started", ""))
-    }
-}
-
-struct Bin;
-
-impl Sink for Bin {
-    fn wants(&self) -> Wants {
-        Wants::default()
-    }
-    fn prepare(&mut self, _edge: &Edge) -> Result<(), Problem> {
-        Ok(())
-    }
-    fn run<'a>(&'a mut self, _inlet: &'a mut Inlet) -> BoxFuture<'a, Result<(), SinkError>> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-}
 
 /// A recorded sentence, and where words of it are loud from their first sample on.
 fn sentence() -> (Vec<f32>, Vec<usize>) {
@@ -105,7 +75,7 @@ impl Room {
 
 fn words_begin_with(detector: &str) {
     let mut registry: Registry = glottis::components();
-    registry.add_source("nowhere", "the test itself", &[], |_, _, _| Ok(Nowhere));
+    registry.add_source("nowhere", "the test itself", &[], |_, _, _| Ok(NoDevice));
     registry.add_sink("bin", "the test itself", &[], |_, _, _| Ok(Bin));
     let text = format!(
         "[source]\ntype = \"nowhere\"\n[[node]]\ntype = \"vad\"\ndetector = \"{detector}\"\n[[sink]]\ntype = \"bin\"\n\

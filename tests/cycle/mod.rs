@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use glottis::core::inlet::Emit;
 use glottis::core::registry::Context;
-use glottis::core::sink::{BoxFuture, Edge, Wants};
-use glottis::core::source::{Capture, SourceFormat};
-use glottis::core::{Block, Feed, Inlet, Intake, Node, Problem, Rate, Registry, Sink, SinkError, Source, SourceError};
+use glottis::core::{Block, Feed, Inlet, Intake, Node, Problem, Rate, Registry};
 use glottis::{Config, Plan};
 use glottis_core::feed::capture_ring;
 use glottis_graph::{Schedule, SignalReader, Signals, signals};
+
+mod ends;
+
+use ends::{Bin, NoDevice};
 
 /// The device: 48 kHz, stereo, 16 bits.
 pub const HZ: u32 = 48_000;
@@ -205,37 +207,6 @@ impl Node for Probe {
     }
     fn process(&mut self, input: &Block, output: &mut Block) -> Result<(), glottis::Fault> {
         self.0.process(input, output)
-    }
-}
-
-struct NoDevice;
-
-impl Source for NoDevice {
-    fn format(&mut self, _look: bool) -> Result<Option<SourceFormat>, SourceError> {
-        Ok(None)
-    }
-    fn device(&self) -> String {
-        String::new()
-    }
-    fn live(&self) -> bool {
-        true
-    }
-    fn start(&mut self, _feed: Feed) -> Result<Box<dyn Capture>, SourceError> {
-        Err(SourceError::new("Input", "never started", ""))
-    }
-}
-
-struct Bin;
-
-impl Sink for Bin {
-    fn wants(&self) -> Wants {
-        Wants { cut_on_interrupt: true, ..Wants::default() }
-    }
-    fn prepare(&mut self, _edge: &Edge) -> Result<(), Problem> {
-        Ok(())
-    }
-    fn run<'a>(&'a mut self, _inlet: &'a mut Inlet) -> BoxFuture<'a, Result<(), SinkError>> {
-        Box::pin(std::future::ready(Ok(())))
     }
 }
 

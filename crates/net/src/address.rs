@@ -77,7 +77,8 @@ pub fn as_http(url: &Url) -> Url {
     changed
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether what is sent to `url` stays on this machine.
+pub fn is_loopback(url: &Url) -> bool {
     // The URL type keeps the brackets of IPv6.
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())

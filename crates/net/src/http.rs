@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
 use http::header::RETRY_AFTER;
@@ -17,7 +17,7 @@ pub const LONGEST: usize = 1 << 20;
 pub struct Answer {
     /// Its status.
     pub status: u16,
-    /// What `Retry-After` asks for, if it is in seconds.
+    /// What `Retry-After` asks for.
     pub retry_after: Option<Duration>,
     /// Its body, at most [`LONGEST`] bytes.
     pub body: Vec<u8>,
@@ -32,20 +32,23 @@ pub struct Unreached {
     pub why: String,
 }
 
-/// A client that goes straight to the service: no proxy, because a socket cannot go through it; no
-/// redirects, because they would carry keys and tokens to a place nobody named; and a connection of
-/// its own for every request, because there are too few of them to keep one open.
+/// How requests and sockets name themselves.
+pub(crate) const USER_AGENT: &str = concat!("glottis/", env!("CARGO_PKG_VERSION"));
+
+/// A client that goes straight to the service: no proxy, because a socket cannot go through it; and no
+/// redirects, because they would carry keys and tokens to a place nobody named. Keeps up to `idle`
+/// connections open for requests to come.
 ///
 /// # Errors
 /// The system's words for why there can be none.
-pub fn client(tls: &Arc<ClientConfig>, connect_timeout: Duration) -> Result<Client, String> {
+pub fn client(tls: &Arc<ClientConfig>, connect_timeout: Duration, idle: usize) -> Result<Client, String> {
     Client::builder()
         .tls_backend_preconfigured(tls.as_ref().clone())
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(connect_timeout)
-        .pool_max_idle_per_host(0)
-        .user_agent(concat!("glottis/", env!("CARGO_PKG_VERSION")))
+        .pool_max_idle_per_host(idle)
+        .user_agent(USER_AGENT)
         .build()
         .map_err(|error| root(&error))
 }
@@ -64,10 +67,10 @@ pub async fn exchange(request: RequestBuilder, limit: Duration) -> Result<Answer
 /// # Errors
 /// It broke off.
 pub async fn read(mut response: Response) -> Result<Answer, Unreached> {
-    let seconds = |value: &HeaderValue| value.to_str().ok()?.trim().parse().ok();
+    let asked = |value: &HeaderValue| wait(value.to_str().ok()?.trim());
     let mut answer = Answer {
         status: response.status().as_u16(),
-        retry_after: response.headers().get(RETRY_AFTER).and_then(seconds).map(Duration::from_secs),
+        retry_after: response.headers().get(RETRY_AFTER).and_then(asked),
         body: Vec::new(),
     };
     while let Some(piece) = response.chunk().await.map_err(unreached)? {
@@ -79,12 +82,18 @@ pub async fn read(mut response: Response) -> Result<Answer, Unreached> {
     Ok(answer)
 }
 
+/// What `Retry-After` asks for: seconds, or a date.
+fn wait(asked: &str) -> Option<Duration> {
+    let until = |date: SystemTime| date.duration_since(SystemTime::now()).unwrap_or_default();
+    asked.parse().ok().map(Duration::from_secs).or_else(|| httpdate::parse_http_date(asked).ok().map(until))
+}
+
 pub(crate) fn late(limit: Duration) -> Unreached {
     let why = format!("no answer within {}", glottis_core::param::show_duration(limit));
     Unreached { established: true, why }
 }
 
-pub(crate) fn unreached(error: reqwest::Error) -> Unreached {
+fn unreached(error: reqwest::Error) -> Unreached {
     // An error of this library names the URL, which may hold a token.
     let error = error.without_url();
     Unreached { established: !error.is_connect(), why: root(&error) }
@@ -97,4 +106,18 @@ pub fn root(error: &(dyn Error + 'static)) -> String {
         cause = deeper;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_asked_for_in_seconds_or_until_a_date() {
+        let seconds = Duration::from_secs;
+        assert_eq!((wait("7"), wait("soon"), wait("-1")), (Some(seconds(7)), None, None));
+        let date = httpdate::fmt_http_date(SystemTime::now() + seconds(20));
+        assert!(wait(&date).is_some_and(|wait| (seconds(15)..=seconds(20)).contains(&wait)));
+        assert_eq!(wait("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO), "long ago");
+    }
 }

@@ -8,3 +8,5 @@ pub mod http;
 pub mod secret;
 pub mod socket;
 pub mod tls;
+mod upgrade;
+mod wire;

@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use glottis_core::Settings;
 
+/// Bytes of a secret by which a copy of it is known.
+const HEAD: usize = 16;
+
 /// A secret. `Debug` and `Display` print `***`, so it cannot reach a log or an error by accident.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -23,10 +26,24 @@ impl Secret {
     }
 
     /// `text` with every copy of this secret replaced: for words of a server that repeats what it
-    /// was sent.
+    /// was sent. A copy that is cut off or changed counts from [`HEAD`] bytes on, with all that hangs on
+    /// it.
     pub fn scrub(&self, text: &str) -> String {
+        let head = (0..=HEAD.min(self.0.len())).rev().find(|at| self.0.is_char_boundary(*at)).unwrap_or_default();
         // Something this short is in every other word and no secret.
-        if self.0.len() < 4 { text.to_owned() } else { text.replace(&self.0, "***") }
+        if head < 4 {
+            return text.to_owned();
+        }
+        let (mut clean, mut rest) = (String::with_capacity(text.len()), text);
+        while let Some(at) = rest.find(&self.0[..head]) {
+            clean.push_str(&rest[..at]);
+            clean.push_str("***");
+            let copied = rest[at..].chars().zip(self.0.chars()).take_while(|(a, b)| a == b);
+            let end = at + copied.map(|(c, _)| c.len_utf8()).sum::<usize>();
+            rest = rest[end..].trim_start_matches(in_token);
+        }
+        clean.push_str(rest);
+        clean
     }
 }
 
@@ -40,6 +57,26 @@ impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
+}
+
+/// Whether a token may hold this, percent-encoded or not.
+fn in_token(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.~+/=%".contains(c)
+}
+
+/// `text` without what looks like a token of anyone: an earlier run's, or another user's.
+fn without_tokens(text: &str) -> String {
+    /// How a JSON object begins in base64, and so every JWT.
+    const JWT: &str = "eyJ";
+    let (mut clean, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(JWT) {
+        let end = rest[at..].find(|c| !in_token(c)).map_or(rest.len(), |length| at + length);
+        clean.push_str(&rest[..at]);
+        clean.push_str(if end - at >= 2 * HEAD { "***" } else { &rest[at..end] });
+        rest = &rest[end..];
+    }
+    clean.push_str(rest);
+    clean
 }
 
 /// The secrets of one sink, to take them out of texts that come from the service. Clones share them.
@@ -59,10 +96,10 @@ impl Veil {
         }
     }
 
-    /// `text` without any secret.
+    /// `text` without any secret, and without tokens that are not ours.
     pub fn scrub(&self, text: &str) -> String {
         let secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        secrets.iter().fold(text.to_owned(), |text, secret| secret.scrub(&text))
+        without_tokens(&secrets.iter().fold(text.to_owned(), |text, secret| secret.scrub(&text)))
     }
 }
 
@@ -122,11 +159,25 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_that_is_cut_off_is_taken_out_too() {
+        let secret = Secret::new("eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl");
+        let whole = secret.reveal().to_owned();
+        for cut in 16..=whole.len() {
+            assert_eq!(secret.scrub(&format!("bad {}… twice {whole}", &whole[..cut])), "bad ***… twice ***");
+        }
+        assert_eq!(secret.scrub("eyJhbGciOiJIUzI another"), "eyJhbGciOiJIUzI another");
+        assert_eq!(Secret::new("ä".repeat(20)).scrub(&"ä".repeat(30)), "******");
+        assert_eq!(Secret::new("abc").scrub("abc"), "abc");
+    }
+
+    #[test]
     fn a_veil_takes_out_every_secret_it_was_told() {
         let veil = Veil::default();
         veil.clone().hide(&Secret::new("first"));
         veil.hide(&Secret::new("second"));
         assert_eq!(veil.scrub("first, second, third"), "***, ***, third");
+        let other = "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl";
+        assert_eq!(veil.scrub(&format!("not {other}, but eyJ is")), "not ***, but eyJ is");
     }
 
     #[test]

@@ -1,27 +1,27 @@
-//! A WebSocket: upgrade, reading and writing at once, pings, close. Owned by a sink's task.
-//!
-//! The upgrade is an ordinary HTTP request, so that a refusal can be read to its end.
+//! A WebSocket: reading and writing at once, pings, close. Owned by a sink's task.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::{Sink, Stream, StreamExt};
-use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
-use http::{HeaderMap, HeaderValue};
-use reqwest::{Client, Response, Upgraded, Url};
+use http::HeaderMap;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use reqwest::Url;
+use rustls::ClientConfig;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
-use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 pub use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
-use crate::address::as_http;
-use crate::http::{Answer, Unreached, late, read, unreached};
+use crate::http::{Answer, Unreached, late};
 use crate::secret::Veil;
+use crate::upgrade::upgrade;
 
 /// A write that makes no progress for so long is a lost connection.
 const STUCK: Duration = Duration::from_secs(10);
@@ -64,12 +64,15 @@ pub struct Opening<'a> {
 
 /// An open socket.
 pub struct Socket {
-    ws: WebSocketStream<Upgraded>,
+    ws: WebSocketStream<TokioIo<Upgraded>>,
     veil: Veil,
     keepalive: Option<Keepalive>,
     /// Since when something is to be flushed.
     flushing: Option<Instant>,
-    /// Whether that includes a message.
+    /// Bytes the system took, as counted by the wire; and as last seen, with when they grew.
+    written: Arc<AtomicU64>,
+    progress: (u64, Instant),
+    /// Whether what is to be flushed includes a message.
     writing: bool,
     /// Writing failed: what is still to be read is read.
     broken: Option<Lost>,
@@ -160,15 +163,15 @@ impl From<Unreached> for Refused {
 }
 
 impl Socket {
-    /// Opens a socket. `client` follows no redirects and uses no proxy ([`crate::http::client`]).
-    /// Texts of the service lose what `veil` hides.
+    /// Opens a socket, straight to the service and without following redirects. Texts of the service
+    /// lose what `veil` hides.
     ///
     /// # Errors
     /// The service refuses, does not answer, or answers wrong.
-    pub async fn connect(client: &Client, opening: &Opening<'_>, veil: &Veil) -> Result<Socket, Refused> {
+    pub async fn connect(tls: &Arc<ClientConfig>, opening: &Opening<'_>, veil: &Veil) -> Result<Socket, Refused> {
         let limit = opening.limit;
-        let upgraded = tokio::time::timeout(limit, upgrade(client, opening)).await;
-        let stream = upgraded.unwrap_or_else(|_| Err(late(limit).into()))?;
+        let upgraded = tokio::time::timeout(limit, upgrade(tls, opening)).await;
+        let (stream, written) = upgraded.unwrap_or_else(|_| Err(late(limit).into()))?;
         let limits = WebSocketConfig::default()
             .read_buffer_size(16 << 10)
             // Messages go out at once.
@@ -178,10 +181,12 @@ impl Socket {
             .max_frame_size(Some(opening.longest_in));
         let now = Instant::now();
         Ok(Socket {
-            ws: WebSocketStream::from_raw_socket(stream, Role::Client, Some(limits)).await,
+            ws: WebSocketStream::from_raw_socket(TokioIo::new(stream), Role::Client, Some(limits)).await,
             veil: veil.clone(),
             keepalive: opening.keepalive,
             flushing: None,
+            progress: (written.load(Ordering::Relaxed), now),
+            written,
             writing: false,
             broken: None,
             heard: now,
@@ -212,7 +217,11 @@ impl Socket {
     }
 
     fn begin(&mut self, message: Message) -> Result<(), Lost> {
-        self.flushing.get_or_insert_with(Instant::now);
+        if self.flushing.is_none() {
+            let now = Instant::now();
+            self.flushing = Some(now);
+            self.progress.1 = now;
+        }
         let sent = Pin::new(&mut self.ws).start_send(message);
         sent.map_err(|error| Lost { writing: true, ..Lost::by(&error) })
     }
@@ -223,16 +232,8 @@ impl Socket {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Heard> {
-        if self.flushing.is_some()
-            && let Poll::Ready(flushed) = Pin::new(&mut self.ws).poll_flush(context)
-        {
-            self.flushing = None;
-            match flushed {
-                // The other side may have said why before it went.
-                Err(error) => self.broken = Some(Lost { writing: true, ..Lost::by(&error) }),
-                Ok(()) if std::mem::take(&mut self.writing) => return Poll::Ready(Heard::Flushed),
-                Ok(()) => {}
-            }
+        if self.flush(context) {
+            return Poll::Ready(Heard::Flushed);
         }
         loop {
             let Poll::Ready(heard) = Pin::new(&mut self.ws).poll_next(context) else {
@@ -265,6 +266,33 @@ impl Socket {
             };
             return Poll::Ready(Heard::Lost(self.broken.take().unwrap_or(lost)));
         }
+    }
+
+    /// Writes on. Whether a message is out.
+    fn flush(&mut self, context: &mut Context<'_>) -> bool {
+        if self.flushing.is_none() {
+            return false;
+        }
+        let flushed = Pin::new(&mut self.ws).poll_flush(context);
+        let written = self.written.load(Ordering::Relaxed);
+        if written != self.progress.0 {
+            self.progress = (written, Instant::now());
+        }
+        let Poll::Ready(flushed) = flushed else { return false };
+        self.flushing = None;
+        match flushed {
+            Ok(()) => std::mem::take(&mut self.writing),
+            Err(error) => {
+                // The other side may have said why before it went.
+                self.broken = Some(Lost { writing: true, ..Lost::by(&error) });
+                false
+            }
+        }
+    }
+
+    /// When a write that makes no progress counts as stuck.
+    fn stuck_at(&self) -> Option<Instant> {
+        self.flushing.map(|_| self.progress.1 + STUCK)
     }
 
     fn alive(&mut self) {
@@ -305,8 +333,7 @@ impl Socket {
 
     /// When [`Socket::tick`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        let stuck = self.flushing.map(|since| since + STUCK);
-        stuck.into_iter().chain(self.keepalive.map(|keepalive| self.ping_due(keepalive))).min()
+        self.stuck_at().into_iter().chain(self.keepalive.map(|keepalive| self.ping_due(keepalive))).min()
     }
 
     fn ping_due(&self, keepalive: Keepalive) -> Instant {
@@ -319,7 +346,7 @@ impl Socket {
     /// The connection is dead.
     pub fn tick(&mut self) -> Result<(), Lost> {
         let now = Instant::now();
-        if self.flushing.is_some_and(|since| now >= since + STUCK) {
+        if self.stuck_at().is_some_and(|at| now >= at) {
             return Err(Lost { writing: true, ..Lost::failed("the service stopped reading") });
         }
         let Some(keepalive) = self.keepalive else { return Ok(()) };
@@ -334,8 +361,23 @@ impl Socket {
         self.begin(Message::Ping(Bytes::new()))
     }
 
-    /// Says goodbye with code 1000 and waits for the service to do so too, but no longer than `limit`.
-    pub async fn close(mut self, limit: Duration) {
+    /// Whether the message given to [`Socket::send`] went out since it was last looked at.
+    pub fn is_out(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        if !self.writing || !matches!(Pin::new(&mut self.ws).poll_flush(&mut context), Poll::Ready(Ok(()))) {
+            return false;
+        }
+        (self.flushing, self.writing) = (None, false);
+        true
+    }
+
+    /// Says goodbye with code 1000 and waits for the service to do so too, but no longer than `limit`. A
+    /// message that is not out by now is cut off, without a goodbye: it counts as not sent, and so must
+    /// not arrive. Says whether there was a goodbye.
+    pub async fn close(mut self, limit: Duration) -> bool {
+        if self.writing {
+            return false;
+        }
         let goodbye = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
         let close = async {
             // A socket that is broken already is closed as well as it can be.
@@ -344,43 +386,8 @@ impl Socket {
             }
         };
         let _ = tokio::time::timeout(limit, close).await;
+        true
     }
-}
-
-async fn upgrade(client: &Client, opening: &Opening<'_>) -> Result<Upgraded, Refused> {
-    let key = generate_key();
-    let request = client
-        .get(as_http(opening.url))
-        .headers(opening.headers.clone())
-        .header(CONNECTION, "Upgrade")
-        .header(UPGRADE, "websocket")
-        .header(SEC_WEBSOCKET_VERSION, "13")
-        .header(SEC_WEBSOCKET_KEY, &key);
-    let response = request.send().await.map_err(unreached)?;
-    if response.status().as_u16() != 101 {
-        return Err(Refused::Answered(read(response).await?));
-    }
-    if let Some(wrong) = what_is_wrong(&response, &key) {
-        return Err(Refused::Failed(format!("its answer to the upgrade is wrong: {wrong}")));
-    }
-    Ok(response.upgrade().await.map_err(unreached)?)
-}
-
-/// What RFC 6455, 4.1 obliges the client to refuse.
-fn what_is_wrong(response: &Response, key: &str) -> Option<&'static str> {
-    let says = |name, word: &str| {
-        let words = response.headers().get_all(name).iter().filter_map(|value: &HeaderValue| value.to_str().ok());
-        words.flat_map(|words| words.split(',')).any(|each| each.trim().eq_ignore_ascii_case(word))
-    };
-    let accept = response.headers().get(SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
-    if !says(UPGRADE, "websocket") || !says(CONNECTION, "upgrade") {
-        return Some("it is no upgrade to a WebSocket");
-    }
-    if accept != Some(derive_accept_key(key.as_bytes()).as_bytes()) {
-        return Some("the accept key is not the one that was asked for");
-    }
-    let unasked = ["sec-websocket-extensions", "sec-websocket-protocol"];
-    unasked.into_iter().any(|name| response.headers().contains_key(name)).then_some("it chose what was not offered")
 }
 
 /// What went wrong, never with the URL, whose query may hold a token.

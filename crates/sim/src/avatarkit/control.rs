@@ -3,57 +3,29 @@
 
 use super::act::{Act, Raw};
 use super::connection::{Connection, Speech};
-use super::log::Event;
 use super::state::State;
 use super::world::Shared;
-use crate::common::control::{after, clock, faults, steer_faults};
+use crate::common::control;
 use crate::common::web::{Call, Reply};
 use serde_json::json;
 use std::sync::Arc;
 
 /// Answers `/__sim/{what}`.
 pub(crate) fn answer(shared: &Arc<Shared>, what: &str, call: &Call) -> Reply {
+    if let Some(reply) = control::answer(shared, what, call) {
+        return reply;
+    }
     match (call.method.as_str(), what.split_once('/').unwrap_or((what, ""))) {
-        ("GET", ("log", "")) => log(shared, call),
         ("GET", ("connections", "")) => shared.read(|state| {
             let connections: Vec<&Connection> = state.connections().collect();
             Reply::json(200, json!({ "status": 200, "connections": connections }))
         }),
         ("GET", ("audio", id)) => speech(shared, id, |speech| Ok(speech.audio.clone())),
         ("GET", ("pcm", id)) => speech(shared, id, pcm),
-        ("POST", ("reset", "")) => {
-            shared.update(|state| {
-                state.reset();
-                state.note(Event::Control { what: "reset".into() });
-            });
-            Reply::json(200, json!({ "status": 200 }))
-        }
         ("POST", ("push", "")) => push(shared, call),
         ("POST", ("close", "")) => close(shared, call),
-        ("POST", ("clock", "")) => clock(shared, call),
-        ("GET", ("faults", "")) => faults(shared),
-        ("POST", ("faults", "")) => steer_faults(shared, call),
-        (_, ("log" | "connections" | "audio" | "pcm" | "reset" | "push" | "close" | "clock" | "faults", _)) => {
-            Reply::error(405, "Method Not Allowed")
-        }
+        (_, ("connections" | "audio" | "pcm" | "push" | "close", _)) => Reply::error(405, "Method Not Allowed"),
         _ => Reply::error(404, "Not Found"),
-    }
-}
-
-/// `GET /__sim/log`, with `?after=N` only the entries behind number N.
-fn log(shared: &Shared, call: &Call) -> Reply {
-    let after = match after(call) {
-        Ok(after) => after,
-        Err(refusal) => return refusal,
-    };
-    let log = shared.read(|state| {
-        let mut log = state.log().clone();
-        log.entries.retain(|entry| entry.n > after);
-        log
-    });
-    match serde_json::to_value(&log) {
-        Ok(body) => Reply::json(200, body),
-        Err(error) => Reply::error(500, &error.to_string()),
     }
 }
 

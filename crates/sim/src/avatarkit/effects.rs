@@ -1,9 +1,11 @@
 //! What strikes do to the state, and what happens by itself as time goes by. Runs under the
 //! `State`'s lock, on the simulator's thread or a handle's.
 
-use super::faults::{Deed, MOST_RULES, Point, Rule, RuleError, Rules, Strike, TokenFate, World};
-use super::log::Event;
+use super::faults::{AvatarKit, Deed, Faults, Point, Rule, Strike, TokenFate, World};
+use super::findings::Code;
+use super::log::{Event, Log};
 use super::state::{Stage, State};
+use crate::common::control::Steered;
 use crate::common::words::summarise;
 use serde_json::Value;
 use std::sync::Arc;
@@ -19,17 +21,20 @@ pub(crate) struct Pending {
     deed: Arc<Deed>,
 }
 
-impl State {
-    /// Adds rules, all or none of them.
-    pub(crate) fn add_rules(&mut self, rules: Rules) -> Result<Vec<u64>, RuleError> {
-        let (there, more) = (self.faults.len(), rules.len());
-        if there + more > MOST_RULES {
-            return Err(RuleError::too_many(there, more));
-        }
-        Ok(rules.into_iter().map(|rule| self.add_rule(rule)).collect())
+impl Steered for State {
+    type Faults = AvatarKit;
+    type Event = Event;
+    type Code = Code;
+
+    fn faults(&self) -> &Faults {
+        &self.faults
     }
 
-    fn add_rule(&mut self, rule: Rule) -> u64 {
+    fn faults_mut(&mut self) -> &mut Faults {
+        &mut self.faults
+    }
+
+    fn add_fault(&mut self, rule: Rule) -> u64 {
         let (number, strike) = self.faults.add(rule, self.clock.now());
         if let Some(strike) = strike {
             self.struck(&strike);
@@ -42,16 +47,28 @@ impl State {
         number
     }
 
-    /// Takes all rules away, and lifts what they left behind: refused tokens, the closed port,
-    /// calls that hang, effects that are not due yet.
-    pub(crate) fn clear_rules(&mut self) {
+    fn clear_faults(&mut self) {
         self.faults.clear();
         self.tokens.refused = false;
         self.closed_until = None;
         self.pending.clear();
-        self.note(Event::Control { what: "faults cleared".into() });
+        self.steered("faults cleared".into());
     }
 
+    fn reset(&mut self) {
+        self.reset();
+    }
+
+    fn log(&self) -> &Log {
+        self.log()
+    }
+
+    fn steered(&mut self, what: String) {
+        self.note(Event::Control { what });
+    }
+}
+
+impl State {
     /// Passes a point where a fault may strike. Effects on the world are taken care of; what is done
     /// to the client at hand is the caller's.
     pub(crate) fn strike(&mut self, point: Point) -> Option<Strike> {
@@ -94,7 +111,7 @@ impl State {
         }
         if let Some(by) = deed.world.clock {
             self.clock.advance(by);
-            self.note(Event::Control { what: format!("clock +{} s", by.as_secs_f64()) });
+            self.steered(format!("clock +{} s", by.as_secs_f64()));
         }
     }
 

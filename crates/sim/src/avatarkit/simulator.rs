@@ -157,12 +157,12 @@ impl Simulator {
 
     /// The rules in force and what they did so far.
     pub fn faults(&self) -> Vec<FaultStatus> {
-        self.shared.read(State::list_faults)
+        self.shared.read(|state| state.faults.list())
     }
 
     /// Takes a rule away; false if there is none of that number.
     pub fn remove_fault(&self, number: u64) -> bool {
-        self.shared.update(|state| state.remove_fault(number))
+        self.shared.update(|state| state.faults.remove(number))
     }
 
     /// Takes all rules away and lifts what they left behind.

@@ -12,6 +12,7 @@ use super::playback::Playback;
 use super::proto::{AudioFormat, ServerError};
 use super::tokens::Tokens;
 use crate::common::clock::Clock;
+use crate::common::control::Steered;
 use crate::common::ids::Ids;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -113,7 +114,7 @@ impl State {
             clock,
         };
         // Too many rules in one place are refused when they are read.
-        let _ = state.add_rules(rules);
+        let _ = state.add_faults(rules);
         state
     }
 

@@ -2,13 +2,11 @@
 
 use super::config::Config;
 use super::control;
-use super::faults::{AvatarKit, FaultStatus, Point, RuleError, Rules};
-use super::log::Event;
+use super::faults::Point;
 use super::rest;
 use super::state::State;
 use super::upgrade;
 use crate::common::clock::Clock;
-use crate::common::control::Steered;
 use crate::common::deliver;
 use crate::common::line::Reset;
 use crate::common::server::{reachable, read};
@@ -22,30 +20,6 @@ use std::time::Duration;
 
 /// The state behind its lock.
 pub(crate) type Shared = shared::Shared<State>;
-
-impl Steered for State {
-    type Faults = AvatarKit;
-
-    fn add_faults(&mut self, rules: Rules) -> Result<Vec<u64>, RuleError> {
-        self.add_rules(rules)
-    }
-
-    fn remove_fault(&mut self, number: u64) -> bool {
-        self.faults.remove(number)
-    }
-
-    fn clear_faults(&mut self) {
-        self.clear_rules();
-    }
-
-    fn list_faults(&self) -> Vec<FaultStatus> {
-        self.faults.list()
-    }
-
-    fn steered(&mut self, what: String) {
-        self.note(Event::Control { what });
-    }
-}
 
 impl World for State {
     type Config = Config;
@@ -64,10 +38,6 @@ impl World for State {
 
     fn port_closed(&self) -> Option<Duration> {
         self.closed_until.filter(|until| *until > self.clock.now())
-    }
-
-    fn epoch(&self) -> u64 {
-        self.faults.epoch
     }
 
     fn greet(&mut self) -> Option<Greeting> {

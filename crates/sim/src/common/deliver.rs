@@ -42,7 +42,7 @@ pub(crate) async fn send<S: World>(shared: &Shared<S>, reply: Reply, reset: &Res
 /// Waits until the rules of that epoch are cleared. A client that gives up ends this too, because its
 /// connection's task is dropped.
 pub(crate) async fn hang<S: World>(shared: &Shared<S>, epoch: u64) {
-    shared.happens(|state| state.epoch() != epoch).await;
+    shared.happens(|state| state.faults().epoch != epoch).await;
 }
 
 fn with_body(reply: Reply, body: impl FnOnce(Bytes) -> Body) -> Response<Body> {

@@ -28,8 +28,6 @@ pub(crate) trait World: Steered + Debug + Send + Sized + 'static {
     fn next_due(&self) -> Option<Duration>;
     /// How long the port stays closed, if it is.
     fn port_closed(&self) -> Option<Duration>;
-    /// Goes up whenever the fault rules are cleared; calls that hang are let go then.
-    fn epoch(&self) -> u64;
     /// What a fault does to a connection before anything is read.
     fn greet(&mut self) -> Option<Greeting>;
     /// Answers a request, or spawns the task of a socket. An `Err` closes the connection.

@@ -1,12 +1,14 @@
 //! What strikes do to the state: now, or when they are due. Runs under the `State`'s lock, on the
 //! simulator's thread or a handle's.
 
-use super::faults::{Deed, LicenseFate, MOST_RULES, Point, Rule, RuleError, Rules, Strike, TokenFate, World};
+use super::faults::{Deed, Faults, LicenseFate, Point, Ravatar, Rule, Strike, TokenFate, World};
+use super::findings::Code;
 use super::licenses::{LicenseChange, LicenseStatus};
-use super::log::{self, Event};
+use super::log::{self, Event, Log};
 use super::options::Expiry;
 use super::outgoing::Outgoing;
 use super::state::{State, expired_notice, forgotten_notice};
+use crate::common::control::Steered;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,14 +38,17 @@ pub(crate) struct Held {
     pub(crate) acts: Vec<Outgoing>,
 }
 
-impl State {
-    /// Adds rules, all or none of them.
-    pub(crate) fn add_rules(&mut self, rules: Rules) -> Result<Vec<u64>, RuleError> {
-        let (there, more) = (self.faults.len(), rules.len());
-        if there + more > MOST_RULES {
-            return Err(RuleError::too_many(there, more));
-        }
-        Ok(rules.into_iter().map(|rule| self.add_fault(rule)).collect())
+impl Steered for State {
+    type Faults = Ravatar;
+    type Event = Event;
+    type Code = Code;
+
+    fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    fn faults_mut(&mut self) -> &mut Faults {
+        &mut self.faults
     }
 
     fn add_fault(&mut self, rule: Rule) -> u64 {
@@ -55,16 +60,28 @@ impl State {
         number
     }
 
-    /// Takes all rules away, and lifts what they left behind: refused tokens, the closed port,
-    /// calls that hang, effects that are not due yet.
-    pub(crate) fn clear_rules(&mut self) {
+    fn clear_faults(&mut self) {
         self.faults.clear();
         self.tokens.refused = false;
         self.closed_until = None;
         self.pending.clear();
-        self.note(Event::Control { what: "faults cleared".into() });
+        self.steered("faults cleared".into());
     }
 
+    fn reset(&mut self) {
+        self.reset();
+    }
+
+    fn log(&self) -> &Log {
+        self.log()
+    }
+
+    fn steered(&mut self, what: String) {
+        self.note(Event::Control { what });
+    }
+}
+
+impl State {
     /// Passes a point where a fault may strike. Effects on the world are taken care of; so is what
     /// is done to sockets, unless the point has a socket of its own, which is the caller's.
     pub(crate) fn strike(&mut self, point: Point, license: Option<&str>) -> Option<Strike> {
@@ -124,7 +141,7 @@ impl State {
         }
         if let Some(by) = world.clock {
             self.clock.advance(by);
-            self.note(Event::Control { what: format!("clock +{} s", by.as_secs_f64()) });
+            self.steered(format!("clock +{} s", by.as_secs_f64()));
         }
     }
 

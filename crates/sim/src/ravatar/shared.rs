@@ -3,13 +3,11 @@
 use super::clock::Clock;
 use super::config::Config;
 use super::deliver;
-use super::faults::{FaultStatus, Point, Ravatar, RuleError, Rules};
+use super::faults::Point;
 use super::line::Reset;
-use super::log::Event;
 use super::state::State;
 use super::web::{Body, Call, Reply};
 use super::{control, handshake, visit};
-use crate::common::control::Steered;
 use crate::common::server::{reachable, read};
 use crate::common::shared::{self, Greeting, World};
 use http::{Request, Response};
@@ -20,30 +18,6 @@ use std::time::Duration;
 
 /// The state behind its lock.
 pub(crate) type Shared = shared::Shared<State>;
-
-impl Steered for State {
-    type Faults = Ravatar;
-
-    fn add_faults(&mut self, rules: Rules) -> Result<Vec<u64>, RuleError> {
-        self.add_rules(rules)
-    }
-
-    fn remove_fault(&mut self, number: u64) -> bool {
-        self.faults.remove(number)
-    }
-
-    fn clear_faults(&mut self) {
-        self.clear_rules();
-    }
-
-    fn list_faults(&self) -> Vec<FaultStatus> {
-        self.faults.list()
-    }
-
-    fn steered(&mut self, what: String) {
-        self.note(Event::Control { what });
-    }
-}
 
 impl World for State {
     type Config = Config;
@@ -62,10 +36,6 @@ impl World for State {
 
     fn port_closed(&self) -> Option<Duration> {
         self.closed_until.filter(|until| *until > self.clock.now())
-    }
-
-    fn epoch(&self) -> u64 {
-        self.faults.epoch
     }
 
     fn greet(&mut self) -> Option<Greeting> {

@@ -152,7 +152,7 @@ impl Simulator {
 
     /// The rules in force, and how often each was passed and struck.
     pub fn faults(&self) -> Vec<FaultStatus> {
-        self.shared.read(State::list_faults)
+        self.shared.read(|state| state.faults.list())
     }
 
     /// Takes one rule away; false if there is none of that number. What it did stays.

@@ -14,6 +14,7 @@ use super::log::{Event, Log};
 use super::options::{Expiry, SessionForm};
 use super::outgoing::Outgoing;
 use super::tokens::{Bearer, Tokens};
+use crate::common::control::Steered;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -132,7 +133,7 @@ impl State {
         let rules = config.faults.clone();
         let mut state = Self::empty(config, clock);
         // Too many rules in one place are refused when they are read.
-        let _ = state.add_rules(rules);
+        let _ = state.add_faults(rules);
         state
     }
 

@@ -78,9 +78,9 @@ impl AvatarKit {
     pub(crate) async fn disconnected(&mut self, inlet: &mut Inlet, lost: Option<&Lost>, socket: Option<Socket>) {
         let Some(socket) = socket else { return };
         let quick = lost.is_some() || inlet.is_halted();
-        socket.close(if quick { QUICK_GOODBYE } else { GOODBYE }).await;
+        let goodbye = socket.close(if quick { QUICK_GOODBYE } else { GOODBYE }).await;
         let (close_code, close_reason) = match lost {
-            None => (Some(1000), None),
+            None => (goodbye.then_some(1000), None),
             Some(lost) => (lost.code, lost.reason.clone()),
         };
         inlet.emit(SinkEvent::Disconnected { close_code, close_reason });

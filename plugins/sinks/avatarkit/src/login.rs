@@ -1,15 +1,17 @@
 //! From nothing to a confirmed session: addresses, token, upgrade, handshake. Owned by the sink's task.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use glottis_core::inlet::Inlet;
+use glottis_core::sink::SinkCommand;
 use glottis_core::{SinkError, SinkEvent};
 use glottis_net::address::{Url, host};
 use glottis_net::attend::attend;
 use glottis_net::http::client;
 use glottis_net::secret::{Kept, Secret, Veil};
 use glottis_net::socket::{Bytes, Heard, How, Keepalive, Lost, Message, Opening, Refused, Socket};
-use glottis_net::tls;
+use glottis_net::tls::{self, ClientConfig};
 use http::{HeaderMap, HeaderValue};
 use reqwest::Client;
 
@@ -22,9 +24,6 @@ use crate::region::Endpoints;
 use crate::sink::{AvatarKit, End};
 use crate::wire::{self, Data};
 use crate::{token, trouble};
-
-/// Why commands are refused meanwhile.
-const TOO_EARLY: &str = "the session is not up";
 
 /// Longest wait for the first byte of anything.
 const REACH: Duration = Duration::from_secs(10);
@@ -40,6 +39,7 @@ const PONG: Duration = Duration::from_secs(20);
 
 /// The way to the service, made once.
 pub(crate) struct Service {
+    tls: Arc<ClientConfig>,
     client: Client,
     api_key: Secret,
     configuration: Bytes,
@@ -77,14 +77,14 @@ impl AvatarKit {
         let Some(service) = &mut self.service else { return Err(End::Finished) };
         if service.endpoints.is_none() {
             let find = config.places.find(&service.client, &config.app_id);
-            let found = attend(inlet, TOO_EARLY, find).await.ok_or(End::Halted)?;
+            let found = attend(inlet, too_early, find).await.ok_or(End::Halted)?;
             let advice = "correct region, or write console_endpoint and ingress_endpoint";
             let found = found.map_err(|why| End::error(trouble::setting(Phase::SessionToken, why, advice)))?;
             service.endpoints = Some(found);
         }
         let mut retried = false;
         let mut socket = loop {
-            let opened = attend(inlet, TOO_EARLY, open(service, config, veil)).await.ok_or(End::Halted)?;
+            let opened = attend(inlet, too_early, open(service, config, veil)).await.ok_or(End::Halted)?;
             match opened {
                 Ok(socket) => break socket,
                 // A token that was too old when it arrived: the clocks may differ by its whole life.
@@ -96,7 +96,7 @@ impl AvatarKit {
             }
         };
         let handshake = handshake(&mut socket, service, config, veil);
-        let confirmed = match attend(inlet, TOO_EARLY, handshake).await {
+        let confirmed = match attend(inlet, too_early, handshake).await {
             Some(Ok(confirmed)) => confirmed,
             refused => {
                 socket.close(QUICK_GOODBYE).await;
@@ -115,7 +115,7 @@ impl AvatarKit {
         let setting = |why: String, advice: &str| trouble::setting(Phase::SessionToken, why, advice);
         let tls = tls::client(self.config.ca_file.as_deref());
         let tls = tls.map_err(|why| setting(why, "correct ca_file"))?;
-        let client = client(&tls, REACH).map_err(|why| setting(why, "check the system's network"))?;
+        let client = client(&tls, REACH, 0).map_err(|why| setting(why, "check the system's network"))?;
         let read = |kept: &Kept| {
             let secret = kept.read().map_err(|why| setting(why, "set it, or correct the key that names it"))?;
             self.veil.hide(&secret);
@@ -123,8 +123,13 @@ impl AvatarKit {
         };
         let api_key = read(&self.config.api_key)?;
         let configuration = wire::encode(Data::ClientConfigureSession(configuration(&self.config, &read)?));
-        Ok(Service { client, api_key, configuration, endpoints: None })
+        Ok(Service { tls, client, api_key, configuration, endpoints: None })
     }
+}
+
+/// Refuses what comes before the session is up.
+fn too_early(inlet: &mut Inlet, command: SinkCommand) {
+    inlet.answer(&command, Err("the session is not up".to_owned()));
 }
 
 fn is_expired(error: &SinkError) -> bool {
@@ -195,7 +200,7 @@ async fn open(service: &Service, config: &Config, veil: &Veil) -> Result<Socket,
         keepalive: config.ping.map(|every| Keepalive { every, pings: 1, answer: every.min(PONG), only_pongs: true }),
     };
     let host = host(&endpoints.socket);
-    Socket::connect(&service.client, &opening, veil).await.map_err(|refused| match refused {
+    Socket::connect(&service.tls, &opening, veil).await.map_err(|refused| match refused {
         Refused::Answered(answer) => {
             let told = refusal(answer.status, &answer.body, true, veil);
             trouble::refused(config.dialect, Phase::Connect, &format!("the upgrade at {host}"), told)

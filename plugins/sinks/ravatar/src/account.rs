@@ -6,13 +6,14 @@ use std::sync::OnceLock;
 
 use glottis_core::param::Settings;
 use glottis_core::{Context, Problem, SinkError};
+use glottis_net::secret::Veil;
+use glottis_net::tls;
 
 use crate::config::Config;
 use crate::history::{Message, Pages};
 use crate::journal::Journal;
 use crate::rest::Rest;
-use crate::secret::Veil;
-use crate::{tls, trouble, user};
+use crate::{trouble, user};
 
 /// Messages asked for at once.
 const PER_PAGE: u32 = 50;
@@ -94,7 +95,7 @@ impl Account {
     }
 
     fn rest_of(&self, project_id: &str) -> Result<Rest, SinkError> {
-        let tls = tls::client().map_err(|error| trouble::protocol("login", format!("TLS: {error}")))?;
+        let tls = tls::client(None).map_err(|why| trouble::protocol("login", format!("TLS: {why}")))?;
         let config = Config { project_id: project_id.to_owned(), ..self.config.clone() };
         Rest::new(&config, self.user_id.clone(), &tls, self.veil.clone())
     }

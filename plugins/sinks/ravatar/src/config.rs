@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use glottis_core::param::{Kind, Param, Settings};
 use glottis_core::{Context, Problem, TurnMode};
+use glottis_net::address;
 
 use crate::blob::Container;
 use crate::reconnect::Profile;
-use crate::server::{self, Server};
+use crate::server::{Server, server};
 use crate::user;
 use crate::voice::{Audio, Flag, Mode};
 
@@ -182,12 +183,12 @@ fn origin(settings: &Settings, problems: &mut Vec<Problem>) -> Option<http::Head
 fn addresses(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Server> {
     let insecure = settings.bool("allow_insecure");
     let mut parse = |key: &str, schemes| {
-        let parsed = server::parse(settings.opt_text(key)?, schemes, insecure);
+        let parsed = address::parse(settings.opt_text(key)?, schemes, insecure);
         parsed.map_err(|(message, help)| problems.push(settings.problem(key, message).help(help))).ok()
     };
-    let endpoint = parse("endpoint", server::HTTP);
-    let socket = parse("ws_endpoint", server::WS);
-    Some(server::server(&endpoint?, socket.as_ref()))
+    let endpoint = parse("endpoint", address::HTTP);
+    let socket = parse("ws_endpoint", address::WS);
+    Some(server(&endpoint?, socket.as_ref()))
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::PAD;
 use bytes::BytesMut;
+use glottis_net::socket::Utf8Bytes;
 use serde_json::{Map, Value, json};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 type Base64 = base64::engine::Simd;

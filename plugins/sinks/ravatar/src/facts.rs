@@ -5,9 +5,9 @@ use glottis_core::SinkError;
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::secret::Secret;
 use crate::trouble;
 use crate::voice::Mode;
+use glottis_net::secret::Secret;
 
 const PHASE: &str = "configuration";
 

@@ -7,9 +7,9 @@ use futures_util::FutureExt;
 use glottis_core::event::Session;
 use glottis_core::inlet::{Inlet, Item, Link};
 use glottis_core::{Cause, SinkError, SinkErrorKind, SinkEvent};
+use glottis_net::socket::{Lost, Socket};
 
 use crate::sink::{End, Ravatar};
-use crate::socket::{Lost, Socket};
 use crate::stalls::Stalls;
 use crate::trouble;
 

@@ -10,7 +10,7 @@
 //! | `login` | from nothing to an open socket and, in live mode, a session |
 //! | `stream` | the loop while the session is up: audio, texts, answers, time limits |
 //! | `farewell` | the way out: licence, socket, what was not sent |
-//! | `socket`, `wire` | the WebSocket: connect, read and write at once, pings, close; the TCP under it |
+//! | `socket` | the WebSocket: opened with a token, and what its closes mean |
 //! | `reconnect` | when to try again after a loss |
 //! | `voice`, `blob` | how audio goes out; whole turns, collected and packed in files |
 //! | `outbox` | texts and whole turns on their way, also while the connection is lost |
@@ -49,7 +49,6 @@ mod outbox;
 mod pace;
 mod reconnect;
 mod rest;
-mod secret;
 mod server;
 mod sink;
 mod socket;
@@ -57,11 +56,9 @@ mod stalls;
 mod stream;
 pub mod streaming_url;
 mod tail;
-mod tls;
 mod trouble;
 mod user;
 mod voice;
-mod wire;
 
 pub use account::{Account, Released, block_on};
 pub use catalogue::{ERRORS, ErrorCode};

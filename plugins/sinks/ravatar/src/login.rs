@@ -7,8 +7,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use glottis_core::inlet::{Inlet, Item};
-use glottis_core::{Cause, SinkError, SinkEvent, TurnMode};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
+use glottis_core::{SinkError, SinkEvent, TurnMode};
+use glottis_net::attend;
+use glottis_net::socket::{Heard, Lost, Socket, Utf8Bytes};
+use glottis_net::tls;
 
 use crate::config::Config;
 use crate::journal::Journal;
@@ -16,8 +18,8 @@ use crate::outbox::Outbox;
 use crate::reconnect::Profile;
 use crate::rest::{Rest, Start, Token};
 use crate::sink::{End, Live, Ravatar, Service};
-use crate::socket::{Heard, Lost, Refused, Socket};
-use crate::{server, tls, trouble, user};
+use crate::socket::{self, Refused};
+use crate::{server, trouble, user};
 
 /// How long a start that is on its way is waited for once a halt was asked for: without its licence
 /// the session could not be ended.
@@ -45,7 +47,7 @@ impl Ravatar {
             }
             let Ravatar { config, service, veil, outbox, .. } = self;
             let Some(Service { tls, rest, .. }) = service else { return Err(End::Finished) };
-            let refused = match attend(inlet, outbox, Socket::connect(config, tls, &token, veil)).await? {
+            let refused = match attend(inlet, outbox, socket::connect(config, tls, &token, veil)).await? {
                 Ok(socket) => {
                     let capabilities = self.facts.as_ref().map(|(_, facts)| facts.chat_types.clone());
                     let capabilities = capabilities.unwrap_or_default();
@@ -90,7 +92,7 @@ impl Ravatar {
         };
         let Config { state_dir, server, project_id, name, .. } = &self.config;
         let journal = Journal::new(state_dir.as_deref(), &server.rest, &user_id, project_id, name);
-        let tls = tls::client().map_err(|error| End::failed(trouble::protocol("login", format!("TLS: {error}"))))?;
+        let tls = tls::client(None).map_err(|why| End::failed(trouble::protocol("login", format!("TLS: {why}"))))?;
         let mut rest = Rest::new(&self.config, user_id, &tls, self.veil.clone()).map_err(End::failed)?;
         rest.tell(inlet.emitter());
         self.service = Some(Service { tls, rest, journal });
@@ -162,9 +164,9 @@ impl Ravatar {
         self.live = Some(live);
         match lost {
             _ if inlet.is_halted() => Err(End::Halted),
-            Some(lost) if lost.is_token_refusal() && socket.messages() == 0 => Err(End::Rejected(lost)),
+            Some(lost) if socket::is_token_refusal(&lost) && socket.messages() == 0 => Err(End::Rejected(lost)),
             Some(lost) => {
-                let error = trouble::disconnected(socket.host(), &lost.why);
+                let error = trouble::disconnected(&self.config.server.socket_host, &lost.why);
                 Err(End::Lost(Box::new(error), Some(lost)))
             }
             None => Ok(()),
@@ -208,17 +210,8 @@ impl Ravatar {
 
 /// Waits for `work`; keeps or refuses commands meanwhile, and stops at a halt.
 pub(crate) async fn attend<T>(inlet: &mut Inlet, outbox: &mut Outbox, work: impl Future<Output = T>) -> Result<T, End> {
-    let mut work = pin!(work);
-    loop {
-        let item = tokio::select! {
-            biased;
-            done = &mut work => return Ok(done),
-            item = inlet.recv_command() => item,
-        };
-        if put_off(inlet, outbox, item) {
-            return Err(End::Halted);
-        }
-    }
+    let put_off = |inlet: &mut Inlet, command| outbox.put_off(inlet, command);
+    attend::attend(inlet, put_off, work).await.ok_or(End::Halted)
 }
 
 /// Waits for the start of a session, for a while even after a halt, and serves the socket meanwhile.
@@ -242,26 +235,18 @@ async fn while_served(
             biased;
             start = &mut start => return (Some(start), lost),
             () = &mut too_late => return (None, lost),
-            heard = socket.next(), if lost.is_none() => match heard {
+            heard = socket.hear(), if lost.is_none() => match heard {
                 Heard::Text(text) if early.len() < EARLY => early.push_back(text),
                 Heard::Lost(gone) => lost = Some(gone),
-                Heard::Text(_) | Heard::Odd | Heard::Flushed | Heard::Arrived => {}
+                Heard::Text(_) | Heard::Binary(_) | Heard::Flushed | Heard::Arrived => {}
             },
             // Both wait on the inlet, in one task: whichever registers last is woken, and both are
             // looked at then.
-            item = inlet.recv_command(), if !inlet.is_halted() => { put_off(inlet, outbox, item); }
+            item = inlet.recv_command(), if !inlet.is_halted() => {
+                if let Item::Command(command) = item {
+                    outbox.put_off(inlet, command);
+                }
+            }
         }
     }
-}
-
-/// Whether the item is a halt.
-fn put_off(inlet: &mut Inlet, outbox: &mut Outbox, item: Item) -> bool {
-    match item {
-        Item::Halt => return true,
-        Item::Command(command) => outbox.put_off(inlet, command),
-        // Neither is handed out here.
-        Item::Packet(packet) => inlet.dropped(packet, Cause::Disconnected),
-        Item::Closed => {}
-    }
-    false
 }

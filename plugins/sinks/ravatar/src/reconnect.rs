@@ -1,7 +1,8 @@
 //! When to try again: the profiles with their waits, and what starts the count anew. Plain values.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
+
+use glottis_net::backoff::{doubling, jitter};
 
 /// Attempts after a loss, unless nobody is there to start again.
 const ATTEMPTS: u32 = 3;
@@ -64,19 +65,9 @@ impl Reconnect {
         }
         Some(match self.profile {
             Profile::Demo => DEMO,
-            Profile::Default => {
-                let doublings = self.failures.saturating_sub(1).min(8);
-                jitter((DEMO * 2u32.pow(doublings)).min(LONGEST), 0.2)
-            }
+            Profile::Default => jitter(doubling(DEMO, LONGEST, self.failures), 0.2),
         })
     }
-}
-
-/// `wait`, at most `share` of it shorter or longer, so that many clients do not come back at one
-/// moment.
-pub(crate) fn jitter(wait: Duration, share: f64) -> Duration {
-    let random = RandomState::new().hash_one(0u8) as f64 / u64::MAX as f64;
-    wait.mul_f64(1.0 - share + 2.0 * share * random)
 }
 
 #[cfg(test)]

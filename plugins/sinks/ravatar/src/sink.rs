@@ -9,8 +9,9 @@ use glottis_core::event::Session;
 use glottis_core::inlet::{Inlet, Item};
 use glottis_core::sink::{BoxFuture, Edge, Overflow, Wants};
 use glottis_core::{Cause, Packet, Place, Problem, Sink, SinkError, SinkEvent, TurnMode};
-use rustls::ClientConfig;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
+use glottis_net::secret::{Secret, Veil};
+use glottis_net::socket::{Lost, Socket, Utf8Bytes};
+use glottis_net::tls::ClientConfig;
 
 use crate::blob::Collector;
 use crate::config::Config;
@@ -19,8 +20,7 @@ use crate::journal::{Journal, Page};
 use crate::outbox::Outbox;
 use crate::reconnect::{Profile, Reconnect};
 use crate::rest::Rest;
-use crate::secret::{Secret, Veil};
-use crate::socket::{Lost, Socket};
+use crate::socket::is_poison;
 use crate::stalls::Stalls;
 use crate::stream::Stream;
 use crate::tail::Tail;
@@ -114,7 +114,7 @@ impl End {
     fn is_poison(&self) -> bool {
         match self {
             End::Rejected(_) => true,
-            End::Lost(_, lost) => lost.as_ref().is_some_and(Lost::is_poison),
+            End::Lost(_, lost) => lost.as_ref().is_some_and(is_poison),
             _ => false,
         }
     }

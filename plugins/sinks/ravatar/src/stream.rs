@@ -8,8 +8,9 @@ use std::time::Duration;
 use glottis_core::inlet::Item;
 use glottis_core::sink::Edge;
 use glottis_core::{Inlet, Packet, SinkError, SinkEvent};
+use glottis_net::secret::Veil;
+use glottis_net::socket::{Heard, Lost, Socket, Utf8Bytes};
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::blob::Collector;
 use crate::config::Config;
@@ -18,9 +19,8 @@ use crate::facts::Choice;
 use crate::outbox::{Letter, Outbox};
 use crate::pace::Pace;
 use crate::rest::Rest;
-use crate::secret::Veil;
 use crate::sink::{End, Live};
-use crate::socket::{Heard, Lost, Socket};
+use crate::socket::is_token_refusal;
 use crate::stalls::Stalls;
 use crate::tail::Tail;
 use crate::trouble;
@@ -194,7 +194,7 @@ impl Work<'_> {
         let step = tokio::select! {
             biased;
             step = next_item(self.with.inlet, take, most) => step,
-            heard = self.with.socket.next() => Step::Heard(heard),
+            heard = self.with.socket.hear() => Step::Heard(heard),
             () = until(timer) => Step::Tick,
         };
         match step {
@@ -204,7 +204,7 @@ impl Work<'_> {
                 None
             }
             Step::Heard(Heard::Text(text)) => self.hear(text.as_str()),
-            Step::Heard(Heard::Odd) => {
+            Step::Heard(Heard::Binary(_)) => {
                 tracing::debug!("a binary message was ignored");
                 self.with.inlet.ignored();
                 None
@@ -313,10 +313,10 @@ impl Work<'_> {
             let error = trouble::protocol("stream", message);
             return End::failed(error.advice("use smaller chunks, or a shorter text"));
         }
-        if lost.is_token_refusal() && self.with.socket.messages() == 0 {
+        if is_token_refusal(&lost) && self.with.socket.messages() == 0 {
             return End::Rejected(lost);
         }
-        let error = trouble::disconnected(self.with.socket.host(), &lost.why);
+        let error = trouble::disconnected(&self.with.config.server.socket_host, &lost.why);
         End::Lost(Box::new(SinkError { close_code: lost.code, close_reason: lost.reason.clone(), ..error }), Some(lost))
     }
 

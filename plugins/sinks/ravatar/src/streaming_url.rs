@@ -1,6 +1,6 @@
 //! The page that shows the avatar: its URL with the token in it. Pure.
 
-use crate::server::percent_encode;
+use glottis_net::address::percent_encode;
 
 /// `url` with the query parameter `token` set to `token`: an existing one is replaced where it
 /// stands, further ones are taken out, everything else stays as it is, fragment included.

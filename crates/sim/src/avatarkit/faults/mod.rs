@@ -17,7 +17,6 @@ use crate::common::keys::{self, Flaw, Keys};
 use crate::common::rule::{self, Form, Grammar};
 use std::time::Duration;
 
-pub(crate) use crate::common::rule::MOST_RULES;
 pub use keys::RuleError;
 
 /// The language of AvatarKit's faults.

@@ -22,7 +22,6 @@ use crate::common::rule::{self, Form, Grammar};
 use std::time::Duration;
 
 pub(crate) use crate::common::response::merge;
-pub(crate) use crate::common::rule::MOST_RULES;
 pub use keys::RuleError;
 
 /// The language of RAVATAR's faults.

@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::Rest;
 use super::transport::Call;
 use crate::facts::Facts;
-use crate::secret::Secret;
 use crate::trouble::{self, StreamText};
+use glottis_net::secret::Secret;
 
 /// What came of starting a live session.
 pub(crate) struct Start {

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use glottis_core::SinkError;
+use glottis_net::http::{Answer, Unreached};
+use glottis_net::secret::Veil;
 use serde_json::Value;
 
 use super::body::words_of;
-use super::transport::{Answer, Endpoint, Unreached};
-use crate::secret::Veil;
+use super::transport::Endpoint;
 use crate::trouble::{self, Said, StreamText};
 
 /// Longest wait a server may ask for.

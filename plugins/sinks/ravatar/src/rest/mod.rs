@@ -17,14 +17,14 @@ use std::time::Duration;
 
 use glottis_core::inlet::Emit;
 use glottis_core::{SinkError, SinkEvent};
-use rustls::ClientConfig;
+use glottis_net::backoff::jitter;
+use glottis_net::secret::{Secret, Veil};
+use glottis_net::tls::ClientConfig;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::config::Config;
-use crate::reconnect::jitter;
-use crate::secret::{Secret, Veil};
 use crate::trouble;
 use judge::{Judgement, Rules, Step, judge};
 use transport::{Call, Http, Transport};

@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use std::sync::Mutex as StdMutex;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-use super::transport::{Answer, Endpoint, Unreached};
+use super::transport::Endpoint;
 use super::*;
 use crate::config::tests::config_for;
 use glottis_core::sink::BoxFuture;
+use glottis_net::http::{Answer, Unreached};
 
 type Seen = Arc<StdMutex<Vec<(&'static str, Option<String>, Instant)>>>;
 

@@ -1,22 +1,25 @@
-//! One HTTP request and its answer, whatever it says. Async runtime.
+//! The requests of the service, and how they get there. Async runtime.
 
-use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use glottis_core::SinkError;
 use glottis_core::sink::BoxFuture;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use glottis_net::http::{Answer, Unreached, client, exchange};
+use glottis_net::secret::Secret;
+use glottis_net::tls::ClientConfig;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method};
-use rustls::ClientConfig;
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::secret::Secret;
 use crate::trouble;
 
-/// Bytes of an answer that are read; the rest is not waited for.
-const LONGEST: usize = 1 << 20;
+/// Longest wait for a connection.
+const REACH: Duration = Duration::from_secs(10);
+
+/// Connections kept open: the calls of a login follow each other.
+const IDLE: usize = 1;
 
 /// The calls of the service.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,23 +100,6 @@ impl Call {
     }
 }
 
-/// An answer, good or bad.
-#[derive(Clone, Default)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) retry_after: Option<Duration>,
-    pub(crate) body: Vec<u8>,
-}
-
-/// No answer.
-#[derive(Clone)]
-pub(crate) struct Unreached {
-    /// Whether the request may have reached the service.
-    pub(crate) established: bool,
-    /// Why, without any URL.
-    pub(crate) why: String,
-}
-
 /// Carries requests to the service.
 pub(crate) trait Transport: Send + Sync {
     fn send<'a>(&'a self, call: &'a Call, token: Option<&'a Secret>) -> BoxFuture<'a, Result<Answer, Unreached>>;
@@ -128,20 +114,14 @@ pub(crate) struct Http {
 
 impl Http {
     pub(crate) fn new(config: &Config, tls: &Arc<ClientConfig>) -> Result<Http, SinkError> {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls.as_ref().clone())
-            // The socket cannot go through a proxy, so a proxy that only REST takes helps nobody.
-            .no_proxy()
-            // A redirect would carry the token to a place nobody named.
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(config.http_timeout.min(Duration::from_secs(10)))
-            .user_agent(concat!("glottis/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| trouble::network("login", &config.server.rest_host, &root(&error)))?;
+        let client = client(tls, config.http_timeout.min(REACH), IDLE)
+            .map_err(|why| trouble::network("login", &config.server.rest_host, &why))?;
         Ok(Http { client, base: config.server.rest.clone(), timeout: config.http_timeout })
     }
+}
 
-    async fn exchange(&self, call: &Call, token: Option<&Secret>) -> Result<Answer, Unreached> {
+impl Transport for Http {
+    fn send<'a>(&'a self, call: &'a Call, token: Option<&'a Secret>) -> BoxFuture<'a, Result<Answer, Unreached>> {
         // Every name is "METHOD /path".
         let (method, path) = call.endpoint.name().split_once(' ').unwrap_or(("GET", "/"));
         let method = if method == "POST" { Method::POST } else { Method::GET };
@@ -152,71 +132,12 @@ impl Http {
         if let Some(bearer) = token.and_then(bearer) {
             request = request.header(AUTHORIZATION, bearer);
         }
-        let mut response = request.send().await.map_err(unreached)?;
-        let mut answer = Answer {
-            status: response.status().as_u16(),
-            retry_after: response.headers().get(RETRY_AFTER).and_then(|value| wait(value.to_str().ok()?.trim())),
-            body: Vec::new(),
-        };
-        while let Some(piece) = response.chunk().await.map_err(unreached)? {
-            answer.body.extend_from_slice(&piece[..piece.len().min(LONGEST - answer.body.len())]);
-            if answer.body.len() == LONGEST {
-                break;
-            }
-        }
-        Ok(answer)
+        Box::pin(exchange(request, self.timeout))
     }
-}
-
-impl Transport for Http {
-    fn send<'a>(&'a self, call: &'a Call, token: Option<&'a Secret>) -> BoxFuture<'a, Result<Answer, Unreached>> {
-        Box::pin(async move {
-            let late = || Unreached {
-                established: true,
-                why: format!("no answer within {}", glottis_core::param::show_duration(self.timeout)),
-            };
-            tokio::time::timeout(self.timeout, self.exchange(call, token)).await.unwrap_or_else(|_| Err(late()))
-        })
-    }
-}
-
-/// What `Retry-After` asks for: seconds, or a date.
-fn wait(asked: &str) -> Option<Duration> {
-    let until = |date: SystemTime| date.duration_since(SystemTime::now()).unwrap_or_default();
-    asked.parse().ok().map(Duration::from_secs).or_else(|| httpdate::parse_http_date(asked).ok().map(until))
 }
 
 fn bearer(token: &Secret) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", token.reveal())).ok()?;
     value.set_sensitive(true);
     Some(value)
-}
-
-fn unreached(error: reqwest::Error) -> Unreached {
-    // An error of this library names the URL; ours hold no secret, but a base may hold one day.
-    let error = error.without_url();
-    Unreached { established: !error.is_connect(), why: root(&error) }
-}
-
-/// The words of the innermost cause: "connection refused" rather than "error sending request".
-fn root(error: &(dyn Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_is_asked_for_in_seconds_or_until_a_date() {
-        let seconds = Duration::from_secs;
-        assert_eq!((wait("7"), wait("soon"), wait("-1")), (Some(seconds(7)), None, None));
-        let date = httpdate::fmt_http_date(SystemTime::now() + seconds(20));
-        assert!(wait(&date).is_some_and(|wait| (seconds(15)..=seconds(20)).contains(&wait)));
-        assert_eq!(wait("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO), "long ago");
-    }
 }

@@ -2,11 +2,11 @@
 
 use glottis_core::SinkEvent;
 use glottis_core::event::{Media, Reply};
+use glottis_net::socket::Lost;
 
 use super::Work;
 use crate::incoming::{self, Answer, Incoming, Trouble, TroubleKind};
 use crate::sink::End;
-use crate::socket::Lost;
 use crate::trouble::{self, Said, StreamText};
 
 impl Work<'_> {
@@ -40,7 +40,7 @@ impl Work<'_> {
 
     fn react(&mut self, Trouble { kind, mut said }: Trouble) -> Option<End> {
         said.words = self.with.veil.scrub(&said.words);
-        let what = format!("the session at {}", self.with.socket.host());
+        let what = format!("the session at {}", self.with.config.server.socket_host);
         match kind {
             // Without a live session there is none that could have failed: it is the service's notice.
             TroubleKind::Stream(_) if self.with.live.is_none() && said.status.is_none() => None,

@@ -6,11 +6,10 @@ use std::time::Duration;
 use glottis_core::ledger::Settled;
 use glottis_core::sink::SinkAction;
 use glottis_core::{Cause, Packet, PacketKind, Reason, TurnMode, clock};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
+use glottis_net::socket::{Lost, Message, Utf8Bytes};
 
 use super::{Arrival, Work, Writing};
 use crate::outbox::Letter;
-use crate::socket::Lost;
 use crate::trouble;
 
 /// Audio older than this is not sent after a reconnect.
@@ -136,7 +135,7 @@ impl Work<'_> {
         self.arrival = Arrival::Unknown;
         self.last = message.as_str().len();
         self.writing = Some((writing, message.as_str().len()));
-        self.with.socket.send(message)
+        self.with.socket.send(Message::Text(message))
     }
 
     /// The message on its way is out.

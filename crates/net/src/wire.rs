@@ -1,5 +1,5 @@
-//! The TCP connection under the socket: a small send buffer, so that a service that does not read is
-//! felt soon, and a count of what went out, so that slow can be told from stuck. Owned by the sink's
+//! The TCP connection under a socket: a small send buffer, so that a service that does not read is
+//! felt soon, and a count of what went out, so that slow can be told from stuck. Owned by a sink's
 //! task.
 
 use std::io;
@@ -7,14 +7,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use http::Uri;
+use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use crate::http::root;
 
 /// Bytes asked of the system for what is sent and not confirmed yet (Linux takes twice as many). It
-/// carries 300 kB/s over a way of 400 ms, seven times what PCM needs; left to itself the system lets
+/// carries 300 kB/s over a way of 400 ms, several times what PCM needs; left to itself the system lets
 /// megabytes pile up, a minute of speech that nobody hears.
-const SEND_BUFFER: u32 = 64 << 10;
+const SEND_BUFFER: usize = 64 << 10;
 
 /// A TCP connection whose outgoing bytes are counted.
 pub(crate) struct Wire {
@@ -23,21 +29,22 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Connects to the first address of `host` that answers.
-    pub(crate) async fn dial(host: &str, port: u16) -> io::Result<Wire> {
-        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in lookup_host((host, port)).await? {
-            let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-            socket.set_send_buffer_size(SEND_BUFFER)?;
-            match socket.connect(address).await {
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    return Ok(Wire { stream, written: Arc::default() });
-                }
-                Err(error) => failure = error,
-            }
-        }
-        Err(failure)
+    /// Connects to the host of `uri`, whose addresses share `limit`.
+    ///
+    /// # Errors
+    /// The system's words for why none of them answers.
+    pub(crate) async fn dial(uri: Uri, limit: Duration) -> Result<Wire, String> {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        connector.set_send_buffer_size(Some(SEND_BUFFER));
+        connector.set_connect_timeout(Some(limit));
+        let connect = async {
+            std::future::poll_fn(|context| connector.poll_ready(context)).await?;
+            connector.call(uri).await
+        };
+        let stream = connect.await.map_err(|error| root(&error))?;
+        Ok(Wire { stream: stream.into_inner(), written: Arc::default() })
     }
 
     /// Bytes the system has taken so far; goes on counting.
