@@ -26,8 +26,7 @@ impl Secret {
     }
 
     /// `text` with every copy of this secret replaced: for words of a server that repeats what it
-    /// was sent. A copy that is cut off or changed counts from [`HEAD`] bytes on, with all that hangs on
-    /// it.
+    /// was sent. A copy that is cut off or changed counts from 16 bytes on, with all that hangs on it.
     pub fn scrub(&self, text: &str) -> String {
         let head = (0..=HEAD.min(self.0.len())).rev().find(|at| self.0.is_char_boundary(*at)).unwrap_or_default();
         // Something this short is in every other word and no secret.
