@@ -3,7 +3,7 @@
 use glottis::SinkEvent;
 use glottis::Table;
 use glottis::sim::avatarkit::proto::{AgoraEgressConfig, Codec, Data, LiveKitEgressConfig, Message};
-use glottis::sim::avatarkit::{Auth, Code, Config};
+use glottis::sim::avatarkit::{Auth, Code, Config, Tls};
 use serde_json::json;
 
 use crate::rig::*;
@@ -60,6 +60,33 @@ async fn http_bases_are_sockets_and_other_schemes_fail_before_any_connection() {
         assert!(refused.is_err(), "{scheme}");
     }
     assert_eq!(simulator.log().requests().count(), 0);
+}
+
+/// K11.
+#[tokio::test]
+async fn over_tls_the_session_is_the_same_and_an_unknown_authority_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let tls = Tls { certificate: folder.path().join("own.pem"), key: folder.path().join("own.key") };
+    std::fs::write(&tls.certificate, own.cert.pem()).expect("a file");
+    std::fs::write(&tls.key, own.signing_key.serialize_pem()).expect("a file");
+    let ca_file = tls.certificate.display().to_string();
+    let simulator = simulator(Config { tls: Some(tls), ..Config::default() }, &[]);
+    assert!(simulator.ingress_url().starts_with("wss://"));
+    let keys = keys(&simulator);
+    let base = simulator.ingress_url().replacen("wss://", "https://", 1);
+    for keys in [keys.clone(), keys.clone().with("ingress_endpoint", base)] {
+        let mut rig = Rig::opened(&keys.with("ca_file", ca_file.clone())).await;
+        rig.say(&noise(1600, 1)).await;
+        balanced(&rig.finish().await.ledger);
+    }
+    assert_eq!(simulator.connections().len(), 2);
+    assert_eq!(spoken(&simulator, 2).await[1].pcm(), noise(1600, 1));
+
+    let ended = Rig::start(&keys, edge(16_000)).finish().await;
+    let error = ended.result.expect_err("nobody vouches for this certificate");
+    assert!(error.message.contains("certificate") || error.advice.contains("ca_file"), "{error}");
+    assert_eq!(simulator.connections().len(), 2, "nothing was said to it");
 }
 
 /// K13.
