@@ -23,6 +23,7 @@ pub struct Args {
 
 const EXIT_CODES: &str = "Exit codes:
   0    finished
+  1    doctor: something is wrong with the signal
   2    configuration or usage
   3    source or device
   4    a sink gave up; its error code is printed

@@ -54,7 +54,7 @@ fn main() -> ExitCode {
 }
 
 fn start_log(level: args::Level) {
-    let filter = tracing_subscriber::EnvFilter::new(format!("warn,glottis={0},glottis_sink_ravatar={0}", level.name()));
+    let filter = tracing_subscriber::EnvFilter::new(format!("warn,glottis={}", level.name()));
     // Fails only if a logger is set already, and nobody else sets one.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }

@@ -81,7 +81,7 @@ pub const TABLE: [Row; 20] = [
         "sessionTokenExpired",
         Retry::No,
         "the session token is too old, or the API key is refused",
-        "check the clock and `expires_in`; at connect glottis tries once more with a new token by itself",
+        "check the API key, the clock and `expires_in`; at connect glottis tries once more with a new token by itself",
     ),
     row(
         Code::SessionTokenInvalid,
