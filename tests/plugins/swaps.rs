@@ -128,6 +128,13 @@ impl Rig {
         }
     }
 
+    /// Waits until so many blocks, a multiple of ten, have gone through the nodes: a level is told after
+    /// every ten.
+    fn has_played(&self, blocks: usize) {
+        let last = ((blocks - 10) * BLOCK) as u64;
+        while self.events.recv_timeout(TOO_LONG).expect("a level")["at"].as_u64() != Some(last) {}
+    }
+
     #[track_caller]
     fn refuses(&self, node: Option<&str>, plugin: Option<&Path>, parts: &[&str]) {
         self.swap(node, plugin);
@@ -240,6 +247,8 @@ fn the_other_nodes_and_what_was_set_stay_as_they_are() {
     for _ in 0..20 {
         rig.step();
     }
+    // The old node fades to what was set; the new one begins with it.
+    rig.has_played(20);
     rig.swap(Some("gain"), Some(&gain));
     rig.answer().expect("a library in the place of what is built in");
     for _ in 0..20 {
