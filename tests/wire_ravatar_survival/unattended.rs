@@ -1,5 +1,7 @@
 //! Runs with nobody there: attempts without end, and a new session where a person would start one.
 
+use std::cell::Cell;
+
 use glottis_core::inlet::Link;
 use glottis_core::{Reason, SinkEvent, TurnMode};
 use glottis_sim::ravatar::{Config, LicenseStatus};
@@ -80,8 +82,13 @@ fn a_kiosk_goes_on_after_its_session_has_expired() {
     let error = run.wait_for_event("error");
     assert_eq!((&error["code"], &error["fatal"]), (&json!("SessionExpired"), &json!(false)));
     assert_eq!(run.wait_for_event("retry")["in_ms"], 2000);
-    run.wait_for(|event| event["event"] == "session" && event["live"] == true);
-    run.wait_for_event("segment_begin");
+    // The sink tells the one, the pipeline the other, in either order.
+    let (live, begun) = (Cell::new(false), Cell::new(false));
+    run.wait_for(|event| {
+        live.set(live.get() || (event["event"] == "session" && event["live"] == true));
+        begun.set(begun.get() || event["event"] == "segment_begin");
+        live.get() && begun.get()
+    });
     run.close_stdin();
     let ended = run.finish();
     ended.exits(0);
