@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "cli/bench.rs"]
+mod bench;
 #[path = "cli/demo.rs"]
 mod demo;
 #[path = "cli/doctor.rs"]
