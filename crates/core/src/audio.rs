@@ -104,6 +104,32 @@ pub enum MarkKind {
     },
 }
 
+/// Frames of a stream, from one position up to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Span {
+    /// The first frame.
+    pub from: i64,
+    /// One past the last; not before `from`.
+    pub to: i64,
+}
+
+impl Span {
+    /// How many frames.
+    pub const fn frames(self) -> u64 {
+        self.to.saturating_sub(self.from) as u64
+    }
+
+    /// Whether it holds none.
+    pub const fn is_empty(self) -> bool {
+        self.to <= self.from
+    }
+
+    /// The same time at another rate. Spans that touch still do, so that sums stay exact.
+    pub const fn convert(self, rate: Rate, other: Rate) -> Span {
+        Span { from: rate.convert(self.from, other), to: rate.convert(self.to, other) }
+    }
+}
+
 /// Exactly 10 ms of mono samples.
 ///
 /// A block is about 4 KB of inline storage: copying one never allocates. Nominal sample range is
@@ -115,8 +141,9 @@ pub struct Block {
     pub at: i64,
     /// When the first frame was captured, in [`crate::clock`] nanoseconds.
     pub captured: u64,
-    /// True for silence that stands in for frames the source lost.
-    pub filled: bool,
+    /// Frames that the source lost, and silence stands in for; at this edge's rate. Of a block behind a
+    /// node with delay they lie ahead: the sound comes later than what is known of it.
+    pub lost: Span,
     /// Frames that belong to the stream: all of them, but for the last block of a stream, which is
     /// padded with silence.
     pub valid: u16,
@@ -132,7 +159,7 @@ impl Block {
         Block {
             at: 0,
             captured: 0,
-            filled: false,
+            lost: Span { from: 0, to: 0 },
             valid: rate.block() as u16,
             rate,
             marks: [Mark { at: 0, kind: MarkKind::Gap { frames: 0 } }; MAX_MARKS],
@@ -156,6 +183,11 @@ impl Block {
         &mut self.samples[..self.rate.block()]
     }
 
+    /// Whether the block is nothing but silence that stands in for lost frames.
+    pub const fn filled(&self) -> bool {
+        self.lost.frames() >= self.valid as u64 && self.valid > 0
+    }
+
     /// The marks the block carries, in the order they were put.
     pub fn marks(&self) -> &[Mark] {
         &self.marks[..usize::from(self.marked)]
@@ -171,8 +203,8 @@ impl Block {
     }
 
     /// Makes this block the successor of `input` on an edge of `rate` behind a node that delays by
-    /// `latency` frames of `rate`: position, capture time, marks and the filled flag carry over,
-    /// the samples are left as they are.
+    /// `latency` frames of `rate`: position, capture time, marks and what was lost carry over, the
+    /// samples are left as they are.
     ///
     /// Positions are re-derived from the input's block index, never accumulated, so rounding cannot
     /// build up.
@@ -180,7 +212,7 @@ impl Block {
         self.rate = rate;
         self.at = input.rate.convert(input.at, rate) - i64::from(latency);
         self.captured = input.captured.saturating_sub(rate.ns(u64::from(latency)));
-        self.filled = input.filled;
+        self.lost = input.lost.convert(input.rate, rate);
         self.valid = rate.block() as u16;
         self.marked = input.marked;
         for (mine, theirs) in self.marks.iter_mut().zip(input.marks()) {
@@ -199,8 +231,8 @@ impl Block {
     /// Makes this block equal to `other`, copying no more than a block of its rate holds: `*self =
     /// *other` copies the storage of the longest.
     pub fn copy_from(&mut self, other: &Block) {
-        let Block { at, captured, filled, valid, rate, marks: _, marked, samples: _ } = *other;
-        (self.at, self.captured, self.filled, self.valid) = (at, captured, filled, valid);
+        let Block { at, captured, lost, valid, rate, marks: _, marked, samples: _ } = *other;
+        (self.at, self.captured, self.lost, self.valid) = (at, captured, lost, valid);
         (self.rate, self.marked) = (rate, marked);
         self.marks[..usize::from(marked)].copy_from_slice(other.marks());
         self.samples_mut().copy_from_slice(other.samples());

@@ -14,16 +14,18 @@ use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::Duration;
 
+mod hole;
 mod intake;
 mod stats;
 
+use hole::Hole;
 use ringbuf::traits::{Observer, Producer, Split};
 use ringbuf::{HeapProd, HeapRb};
 
 pub use intake::{Intake, Taken};
 pub use stats::{FeedStats, Lateness, MAX_CHANNELS, energy_since};
 
-use crate::audio::{Block, MAX_BLOCK, Rate};
+use crate::audio::{Block, MAX_BLOCK, Rate, Span};
 use crate::clock;
 pub use crate::convert::Channel;
 use crate::convert::to_mono;
@@ -49,7 +51,6 @@ pub fn capture_ring(rate: Rate, blocks: usize, waits: bool) -> (Feed, Intake) {
         ring: input,
         block: Block::new(rate),
         filled: 0,
-        real: 0,
         at: 0,
         channel: Channel::Mix,
         door: None,
@@ -81,9 +82,8 @@ pub trait Door: Send {
 pub struct Feed {
     ring: HeapProd<Block>,
     block: Block,
-    /// Frames of the block in progress, and how many of them were captured.
+    /// Frames of the block in progress.
     filled: usize,
-    real: usize,
     at: u64,
     channel: Channel,
     door: Option<Box<dyn Door>>,
@@ -95,14 +95,6 @@ pub struct Feed {
     timed: bool,
     compares: bool,
     shared: Arc<Shared>,
-}
-
-/// A time without a device.
-struct Hole {
-    /// When the last frame before it was captured.
-    since: u64,
-    /// Frames of silence that stand in for it so far.
-    frames: u64,
 }
 
 impl Feed {
@@ -162,6 +154,7 @@ impl Feed {
         }
         self.heard = Some(now);
         self.take_note(samples, channels, now, &to_f32);
+        let before = self.shared.stats.captured.load(Ordering::Relaxed);
         let mut done = 0;
         while done < frames {
             let n = (frames - done).min(MAX_BLOCK);
@@ -172,6 +165,7 @@ impl Feed {
             self.push_converted(&mono[..n], now, behind as u64);
         }
         if !self.waits {
+            self.take_note_of_door(now, before);
             let took = clock::now().saturating_sub(started);
             self.shared.stats.callback_max_ns.fetch_max(took, Ordering::Relaxed);
         }
@@ -181,58 +175,6 @@ impl Feed {
     /// Pushes mono samples of nominal range −1 to 1. Otherwise as [`Feed::push`].
     pub fn push_mono(&mut self, samples: &[f32], now: u64) -> bool {
         self.push(samples, 1, now, |s| s)
-    }
-
-    /// The source lost `frames` frames: as much silence stands in for them, in blocks that say so as
-    /// far as they hold nothing else.
-    ///
-    /// Real-time safe. What does not fit the ring is skipped, which the next block shows by its
-    /// position.
-    pub fn gap(&mut self, mut frames: u64) {
-        self.shared.stats.captured.fetch_add(frames, Ordering::Relaxed);
-        self.shared.stats.lost.fetch_add(frames, Ordering::Relaxed);
-        let now = clock::now();
-        let size = self.rate().block();
-        while frames > 0 {
-            if self.filled == 0 && self.ring.is_full() {
-                let whole = frames - frames % size as u64;
-                self.at += whole;
-                frames -= whole;
-            }
-            let n = frames.min((size - self.filled) as u64) as usize;
-            let left = self.rate().ns(frames);
-            self.put(n, now.saturating_sub(left), |out| out.fill(0.0));
-            frames -= n as u64;
-        }
-    }
-
-    /// The device is lost: from here to the next push there is a hole, as long as the clock says.
-    /// What the rate converter holds is sound from before it; the converter is removed.
-    ///
-    /// Before the first push there is no stream yet, and no hole.
-    pub fn interrupt(&mut self) {
-        let now = self.heard.unwrap_or_default();
-        self.shared.stats.lateness.restart();
-        if let Some(mut door) = self.door.take() {
-            door.flush(&mut |piece| self.collect(piece, now));
-        }
-        if self.hole.is_none() {
-            self.hole = self.heard.map(|since| Hole { since, frames: 0 });
-        }
-    }
-
-    /// Lets time pass in a hole: silence up to `until` (nanoseconds of [`clock`]), so that the stream
-    /// goes on at its pace without a device. Nothing happens while there is no hole.
-    ///
-    /// However often it is called, the silence of a hole is as long as the hole, to the frame.
-    pub fn silence(&mut self, until: u64) {
-        let rate = self.rate();
-        let Some(hole) = &mut self.hole else { return };
-        let ns = u128::from(until.saturating_sub(hole.since));
-        let due = ((ns * u128::from(rate.hz()) + 500_000_000) / 1_000_000_000) as u64;
-        let missing = due.saturating_sub(hole.frames);
-        hole.frames += missing;
-        self.gap(missing);
     }
 
     /// Counts an overrun of the device's own buffer.
@@ -259,6 +201,15 @@ impl Feed {
         }
         if self.compares {
             self.shared.stats.note_channels(samples, channels, to_f32);
+        }
+    }
+
+    /// How late what leaves the rate converter is, if there is one.
+    fn take_note_of_door(&mut self, now: u64, before: u64) {
+        if self.timed && self.door.is_some() {
+            let stats = &self.shared.stats;
+            let given = stats.captured.load(Ordering::Relaxed) - before;
+            stats.converted.note(now, given, self.block.rate().hz());
         }
     }
 
@@ -289,17 +240,27 @@ impl Feed {
         while !samples.is_empty() {
             let first = now.saturating_sub(self.rate().ns(samples.len() as u64));
             let (taken, rest) = samples.split_at(samples.len().min(self.rate().block() - self.filled));
-            self.real += taken.len();
-            self.put(taken.len(), first, |out| out.copy_from_slice(taken));
+            self.put(taken.len(), first, false, |out| out.copy_from_slice(taken));
             samples = rest;
         }
     }
 
     /// Puts `n` frames, which fit the block in progress and the first of which is from `first`.
-    fn put(&mut self, n: usize, first: u64, write: impl FnOnce(&mut [f32])) {
+    ///
+    /// A block tells of one loss. Where two fall into the same 10 ms the second counts as if it followed
+    /// the first at once: how much was lost stays exact.
+    fn put(&mut self, n: usize, first: u64, lost: bool, write: impl FnOnce(&mut [f32])) {
         if self.filled == 0 {
             self.block.at = self.at as i64;
             self.block.captured = first;
+            self.block.lost = Span::default();
+        }
+        if lost {
+            let span = &mut self.block.lost;
+            if span.is_empty() {
+                (span.from, span.to) = (self.at as i64, self.at as i64);
+            }
+            span.to += n as i64;
         }
         let filled = self.filled;
         write(&mut self.block.samples_mut()[filled..filled + n]);
@@ -311,15 +272,13 @@ impl Feed {
     }
 
     fn send(&mut self) {
-        self.filled = 0;
-        let real = std::mem::take(&mut self.real);
-        self.block.filled = real == 0;
+        let real = std::mem::take(&mut self.filled) as u64 - self.block.lost.frames();
         if self.waits {
             self.wait_for_room();
         }
         if self.ring.try_push(self.block).is_err() {
             // Silence that stands in for lost frames is counted as lost already.
-            self.shared.stats.overrun.fetch_add(real as u64, Ordering::Relaxed);
+            self.shared.stats.overrun.fetch_add(real, Ordering::Relaxed);
         } else if self.waits && self.ring.occupied_len() * 2 >= self.ring.capacity().get() {
             // Once for half a ring, not once for each block: waking costs more than a block does.
             wake(&self.shared.pipeline_thread);

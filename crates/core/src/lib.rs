@@ -38,7 +38,7 @@ pub mod sink;
 pub mod source;
 pub mod stats;
 
-pub use audio::{Block, Mark, MarkKind, Rate};
+pub use audio::{Block, Mark, MarkKind, Rate, Span};
 pub use detector::Detector;
 pub use encoder::Encoder;
 pub use event::SinkEvent;

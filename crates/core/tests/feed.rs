@@ -22,7 +22,7 @@ fn take_all(intake: &mut Intake) -> Vec<(i64, bool, Vec<f32>)> {
     let mut block = Block::new(intake.rate());
     let mut all = Vec::new();
     while let Taken::Block = intake.take(&mut block) {
-        all.push((block.at, block.filled, block.samples().to_vec()));
+        all.push((block.at, block.filled(), block.samples().to_vec()));
     }
     all
 }

@@ -71,14 +71,14 @@ impl Gauge {
 
     /// Takes a block; with every hundredth it has a second to tell of.
     pub fn take(&mut self, block: &Block) -> Option<Second> {
-        if block.filled || block.at != self.next {
+        if block.filled() || block.at != self.next {
             self.before = None;
         }
         self.next = block.end();
         if self.blocks == 0 {
             self.second = Second { at: block.at, quietest: f64::MAX, ..Second::default() };
         }
-        if !block.filled {
+        if !block.filled() {
             self.measure(block.at, block.samples());
         }
         self.blocks += 1;

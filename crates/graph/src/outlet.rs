@@ -87,14 +87,12 @@ impl Outlet {
         self.captured += frames.len() as i64;
         let ledger = &self.chunker.outfeed().stats().ledger;
         ledger.captured.fetch_add(frames.len() as u64, Relaxed);
-        if block.filled {
-            ledger.drop_frames(frames.len() as u64, Cause::Gap);
-        }
+        ledger.drop_frames(self.segmenter.lose(block.lost, frames.len()), Cause::Gap);
         self.chunker.stamp(block.at, block.captured, taken);
         self.chunker.pay();
         self.follow_sink(signals);
         let Outlet { segmenter, chunker, .. } = self;
-        segmenter.take(frames, block.filled, block.marks(), &mut Work { chunker, signals });
+        segmenter.take(frames, block.marks(), &mut Work { chunker, signals });
         self.end_shedding(signals);
     }
 

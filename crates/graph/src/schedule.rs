@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use glottis_core::{Block, Fault, Mark, MarkKind, Node, Rate, clock};
+use glottis_core::{Block, Fault, Mark, MarkKind, Node, Rate, Span, clock};
 
 use crate::gauge::Gauge;
 use crate::outlet::Outlet;
@@ -54,9 +54,9 @@ impl Meter {
 }
 
 /// A block that nobody else has marked yet has room for it.
-fn mark_gap(silence: &mut Block, frames: i64) {
-    let frames = u32::try_from(frames).unwrap_or(u32::MAX);
-    let _ = silence.mark(Mark { at: silence.at, kind: MarkKind::Gap { frames } });
+fn mark_gap(block: &mut Block, lost: Span) {
+    let frames = u32::try_from(lost.frames()).unwrap_or(u32::MAX);
+    let _ = block.mark(Mark { at: lost.from, kind: MarkKind::Gap { frames } });
 }
 
 /// The graph, in the order it runs. Edge 0 is the source's; node `i` writes edge `i + 1`.
@@ -68,8 +68,8 @@ pub struct Schedule {
     meter: Meter,
     gauge: Option<Gauge>,
     next: i64,
-    /// Where the hole that silence is standing in for began.
-    hole: Option<i64>,
+    /// The hole that silence is standing in for, as far as it is known.
+    hole: Option<Span>,
 }
 
 impl Schedule {
@@ -116,14 +116,29 @@ impl Schedule {
         while !self.fill(block.at, block.captured, taken, signals)? {}
         let whole = usize::from(block.valid) >= block.samples().len();
         let total = if whole { i64::MAX } else { block.at + i64::from(block.valid) };
-        if !block.filled {
+        if block.lost.is_empty() {
             self.end_hole(signals);
             return self.run_one(block, total, taken, signals);
         }
-        self.hole.get_or_insert(block.at);
-        let mut silence = *block;
-        mark_gap(&mut silence, i64::from(block.valid));
-        self.run_one(&silence, total, taken, signals)
+        let mut marked = *block;
+        mark_gap(&mut marked, block.lost);
+        self.lose(block.lost, signals);
+        self.run_one(&marked, total, taken, signals)?;
+        if block.lost.to < block.at + i64::from(block.valid) {
+            self.end_hole(signals);
+        }
+        Ok(())
+    }
+
+    /// Takes note of frames that were lost.
+    fn lose(&mut self, lost: Span, signals: &mut Signals) {
+        match &mut self.hole {
+            Some(hole) if hole.to == lost.from => hole.to = lost.to,
+            _ => {
+                self.end_hole(signals);
+                self.hole = Some(lost);
+            }
+        }
     }
 
     /// Silence for frames missing before `at`, captured at `captured`: as much as fits one cycle.
@@ -139,14 +154,14 @@ impl Schedule {
                 return Ok(true);
             }
             let mut silence = Block::new(self.rates[0]);
-            silence.filled = true;
             silence.at = self.next;
+            silence.lost = Span { from: self.next, to: at.min(silence.end()) };
             silence.captured = captured.saturating_sub(self.rates[0].ns(missing as u64));
-            if self.hole.is_none() {
-                self.hole = Some(self.next);
+            if self.hole.is_none_or(|hole| hole.to != self.next) {
                 // One mark carries the whole hole.
-                mark_gap(&mut silence, missing);
+                mark_gap(&mut silence, Span { from: self.next, to: at });
             }
+            self.lose(silence.lost, signals);
             let total = if missing >= size { i64::MAX } else { at };
             self.run_one(&silence, total, taken, signals)?;
         }
@@ -155,8 +170,8 @@ impl Schedule {
 
     /// Tells of the hole that ends here.
     fn end_hole(&mut self, signals: &mut Signals) {
-        if let Some(at) = self.hole.take() {
-            signals.put(Signal::Gap { at, frames: (self.next - at).max(0) as u64 });
+        if let Some(hole) = self.hole.take() {
+            signals.put(Signal::Gap { at: hole.from, frames: hole.frames() });
         }
     }
 
@@ -195,10 +210,7 @@ impl Schedule {
         let taken = clock::now();
         // The last block may have found the capture ring full.
         while !self.fill(total, taken, taken, signals)? {}
-        // The last block of silence may reach beyond the stream.
-        let next = std::mem::replace(&mut self.next, total);
         self.end_hole(signals);
-        self.next = next;
         let mut silence = Block::new(self.rates[0]);
         // A second of delay is more than any node has: a node that claims more ends here.
         for _ in 0..100 {

@@ -6,7 +6,7 @@
 //! once: sent in a segment, or gated. No frame is sent twice: a pre-roll reaches back to the end of
 //! the segment before, never into it.
 
-use glottis_core::{Mark, MarkKind, Rate, Reason, TurnMode};
+use glottis_core::{Mark, MarkKind, Rate, Reason, Span, TurnMode};
 
 use crate::history::History;
 use crate::turn::{Turn, TurnFrames};
@@ -109,15 +109,22 @@ impl Segmenter {
         }
     }
 
+    /// The source lost the frames of `span`, which come next or later. Returns how many of the `next`
+    /// frames are lost ones.
+    pub(crate) fn lose(&mut self, span: Span, next: usize) -> u64 {
+        self.history.lose(span);
+        self.history.lost(self.now(), self.now() + next as i64)
+    }
+
     /// Takes the next frames and the marks that came with them.
-    pub(crate) fn take(&mut self, frames: &[f32], filled: bool, marks: &[Mark], cut: &mut impl Cut) {
+    pub(crate) fn take(&mut self, frames: &[f32], marks: &[Mark], cut: &mut impl Cut) {
         let excess = frames.len().saturating_sub(self.history.room());
         if excess > 0 {
             // Only a mode that keeps more than its history was made for could get here.
             debug_assert!(false, "history too short");
             self.gate(self.decided + excess as i64, cut);
         }
-        self.history.push(frames, filled);
+        self.history.push(frames);
         for mark in marks {
             // What the detector has not spoken of yet is decided as if it said nothing new.
             self.advance(mark.at.min(self.now()), cut);

@@ -12,7 +12,9 @@ const UNIT: f32 = 4_294_967_296.0;
 /// What a feed counts.
 #[derive(Default)]
 pub struct FeedStats {
-    /// Frames the source delivered, at the feed's rate, lost ones included.
+    /// Frames of the stream, at the feed's rate, lost ones included: what the source delivered as it
+    /// left the rate converter. Where that stretches the sound, the frames it makes or spares are
+    /// neither lost nor dropped: this is what there is to be accounted for.
     pub captured: AtomicU64,
     /// Frames that found the ring full.
     pub overrun: AtomicU64,
@@ -26,6 +28,9 @@ pub struct FeedStats {
     pub(super) begin: AtomicU64,
     /// The device's clock. One reader only.
     pub lateness: Lateness,
+    /// The same of what leaves the rate converter, if there is one: stretched, where the converter
+    /// stretches. One reader only.
+    pub converted: Lateness,
     channels: AtomicU32,
     energy: [AtomicU64; MAX_CHANNELS],
 }
@@ -93,6 +98,7 @@ impl Lateness {
     /// Begins anew, with the next samples: another device, or the same after a loss. By the writer.
     pub fn restart(&self) {
         self.since.store(0, Relaxed);
+        self.least.store(i64::MAX, Relaxed);
     }
 
     /// The least lateness since this was last asked, in nanoseconds; `None` if nothing came.

@@ -1,6 +1,6 @@
 //! Time without sound, long and short, and streams that have run for days.
 
-use glottis_core::{Cause, PacketKind, Reason};
+use glottis_core::{Cause, PacketKind, Reason, Span};
 use glottis_graph::Signal;
 
 use crate::rig::{Rig, block};
@@ -40,7 +40,7 @@ fn silence_that_the_source_marks_is_a_hole_like_any_other() {
     for _ in 0..4 {
         let mut silence = block(rig.rate, rig.at);
         silence.samples_mut().fill(0.0);
-        silence.filled = true;
+        silence.lost = Span { from: rig.at, to: rig.at + 160 };
         rig.schedule.run(&silence, 0, &mut rig.signals).unwrap();
         rig.at += 160;
     }

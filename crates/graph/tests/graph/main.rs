@@ -7,6 +7,7 @@ mod config;
 mod events;
 mod holes;
 mod links;
+mod losses;
 mod nodes;
 mod oracle;
 mod parts;

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 
-use glottis_core::{Block, Node, Rate};
+use glottis_core::{Block, Node, Rate, Span};
 
 use super::Exported;
 use super::caught::{caught, quiet};
@@ -110,7 +110,7 @@ unsafe extern "C" fn process(instance: *mut c_void, input: *const abi::Block, ou
 unsafe fn carry(from: &abi::Block, to: &mut Block) {
     to.at = from.at;
     to.captured = from.captured_ns;
-    to.filled = from.filled != 0;
+    to.lost = Span { from: from.at, to: from.at + if from.filled != 0 { i64::from(from.valid) } else { 0 } };
     to.valid = from.valid as u16;
     to.clear_marks();
     for i in 0..from.mark_count as usize {

@@ -167,6 +167,23 @@ impl HostFeed {
         }
     }
 
+    /// Hands over the sound of a block, and says what of it was lost. False: the pipeline has gone.
+    fn pass_on(&self, block: &Block) -> bool {
+        let samples = &block.samples()[..usize::from(block.valid)];
+        let place = |at: i64| (at - block.at).clamp(0, samples.len() as i64) as usize;
+        let (from, to) = (place(block.lost.from), place(block.lost.to));
+        let heard = |end: usize| block.captured + block.rate().ns(end as u64);
+        let push = |from: usize, to: usize| {
+            from == to || self.push(&samples[from..to], clock::now().saturating_sub(heard(to)))
+        };
+        if from == to {
+            return push(0, samples.len());
+        }
+        let there = push(0, from);
+        self.gap((to - from) as u64);
+        there && push(to, samples.len())
+    }
+
     fn finish(&self) {
         // SAFETY: the feed is there.
         if let Some(finish) = unsafe { (*self.0).finish } {
@@ -178,17 +195,14 @@ impl HostFeed {
 
 /// Carries blocks across until the source ends or the host's pipeline has gone.
 fn carry(mut intake: Intake, host: &HostFeed) {
-    let rate = intake.rate();
-    let mut block = Block::new(rate);
+    let mut block = Block::new(intake.rate());
     let mut next = 0_i64;
     loop {
         match intake.take(&mut block) {
             Taken::Block => {
                 host.gap((block.at - next).max(0) as u64);
-                let samples = &block.samples()[..usize::from(block.valid)];
-                next = block.at + samples.len() as i64;
-                let heard = block.captured + rate.ns(samples.len() as u64);
-                if !host.push(samples, clock::now().saturating_sub(heard)) {
+                next = block.at + i64::from(block.valid);
+                if !host.pass_on(&block) {
                     return;
                 }
             }

@@ -117,7 +117,7 @@ fn view(block: &Block, samples: *mut f32, marks: &mut [abi::Mark; MAX_MARKS]) ->
         samples,
         frames: block.rate().block() as u32,
         valid: u32::from(block.valid),
-        filled: u32::from(block.filled),
+        filled: u32::from(block.filled()),
         mark_count: block.marks().len() as u32,
         marks: marks.as_mut_ptr(),
         mark_room: MAX_MARKS as u32,
