@@ -53,45 +53,74 @@ impl Drift {
     }
 }
 
-/// The most a correction stretches or squeezes, in millionths: nobody hears it, and no sound device is
-/// further off unless it is broken.
+/// The most a correction stretches or squeezes, in millionths: under a hundredth of a semitone, and no
+/// sound device is further off unless it is broken.
 pub const MOST_PPM: f64 = 500.0;
 
-/// An error of position is corrected within about so long.
-const SETTLE_NS: f64 = 30e9;
+/// The most the stretch changes within a second, in millionths.
+pub const SLEW_PPM: f64 = 50.0;
 
-/// Keeps a device's stream on the clock of the system: says, window by window, by how much to stretch
+/// How often a correction is to be thought over, in nanoseconds.
+pub const STEP_NS: u64 = 1_000_000_000;
+
+/// The loop's natural frequency, in radians per second. It is critically damped: what the clock is off
+/// beyond what the loop knows moves the stream by that much times 5 s at most.
+const LOOP: f64 = 0.07;
+
+/// An error beyond this says no more than this does, in seconds: a stall, or a jump that takes all the
+/// stretch there is anyway.
+const LARGE: f64 = 0.01;
+
+/// Keeps a device's stream on the clock of the system: says, second by second, by how much to stretch
 /// it.
+///
+/// A loop of the second order (proportional and integral), as in F. Adriaensen, "Using a DLL to filter
+/// time" (2005): the integral is the clock's drift as found so far and is fed forward, the proportional
+/// part brings the stream back. It looks at the stream behind the converter, so that what the
+/// converter really does is what counts, and no error of its model adds up over days.
 #[derive(Clone, Debug, Default)]
 pub struct Steady {
-    drift: Drift,
-    /// By how much the stream was stretched so far, in nanoseconds.
-    stretched: f64,
-    /// The last errors, newest last: a stall that spoils one window is outvoted.
-    errors: [f64; 3],
+    /// The last errors, newest last: a stall that spoils one of them is outvoted.
+    late: [f64; 3],
+    seen: usize,
+    /// How late the stream was to begin with: it is kept there.
+    level: f64,
     last: Option<u64>,
+    /// By how many millionths the device is slow, as found so far.
+    slow: f64,
     ppm: f64,
 }
 
 impl Steady {
-    /// Takes the least lateness of the window that ended at `now`, of the stream as the device gave it,
-    /// and returns by how many millionths to stretch from now on: at most [`MOST_PPM`].
-    pub fn step(&mut self, now: u64, lateness: i64) -> f64 {
-        let passed = self.last.map_or(0, |last| now.saturating_sub(last));
-        self.last = Some(now);
-        self.stretched += passed as f64 * self.ppm * 1e-6;
-        self.drift.add(now, lateness);
-        self.errors = [self.errors[1], self.errors[2], self.error(lateness)];
-        let mut sorted = self.errors;
-        sorted.sort_by(f64::total_cmp);
-        let error = sorted[1];
-        let drift = self.drift.ppm().unwrap_or(0.0);
-        self.ppm = (error / SETTLE_NS * 1e6 - drift).clamp(-MOST_PPM, MOST_PPM);
-        self.ppm
+    /// Begins anew: another device, or the same after a loss. It may well be the same, so what is known
+    /// of its clock, and the stretch, stay.
+    pub fn restart(&mut self) {
+        (self.seen, self.last) = (0, None);
     }
 
-    /// How late the stretched stream is where the device's own is late by `lateness`, in nanoseconds.
-    pub fn error(&self, lateness: i64) -> f64 {
-        lateness as f64 - self.stretched
+    /// Takes the least lateness, since the last step, of the stream as it leaves the converter (in
+    /// nanoseconds), and returns by how many millionths to stretch from `now` on: at most [`MOST_PPM`],
+    /// and at most [`SLEW_PPM`] for each second more or less than before.
+    pub fn step(&mut self, now: u64, lateness: i64) -> f64 {
+        let passed = self.last.map_or(0.0, |last| now.saturating_sub(last) as f64 * 1e-9);
+        self.last = Some(now);
+        self.late = [self.late[1], self.late[2], lateness as f64 * 1e-9];
+        self.seen += 1;
+        let mut sorted = self.late;
+        sorted.sort_by(f64::total_cmp);
+        let median = sorted[1];
+        if self.seen <= self.late.len() {
+            self.level = median;
+            return self.ppm;
+        }
+        let error = (median - self.level).clamp(-LARGE, LARGE);
+        let wanted = self.slow + 2.0 * LOOP * error * 1e6;
+        // What cannot be followed teaches nothing.
+        if wanted.abs() < MOST_PPM || wanted * error < 0.0 {
+            self.slow = (self.slow + LOOP * LOOP * error * 1e6 * passed).clamp(-MOST_PPM, MOST_PPM);
+        }
+        let most = SLEW_PPM * passed;
+        self.ppm += (wanted.clamp(-MOST_PPM, MOST_PPM) - self.ppm).clamp(-most, most);
+        self.ppm
     }
 }

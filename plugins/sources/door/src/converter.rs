@@ -31,7 +31,7 @@ const OVERSAMPLING: usize = 256;
 /// Frames of silence that may be put in front to line that filter up with whole frames.
 const LONGEST_SILENCE: usize = 8192;
 
-/// Frames taken in one step of the interpolating filter.
+/// Frames taken in one step of the interpolating filter, at most.
 const STEP: usize = 64;
 
 /// Frames of output collected before they are handed on.
@@ -109,7 +109,9 @@ pub fn elastic(from_hz: u32, to: Rate, stretch: Arc<Stretch>) -> Result<Box<dyn 
     if from_hz == 0 || from_hz > MAX_HZ {
         return Err(BadRate(from_hz));
     }
-    let made = interpolating(from_hz, to.hz(), 1.0 + 2e-6 * MOST_PPM).map_err(|_| BadRate(from_hz))?;
+    // A millisecond at a time: what waits for a step's end makes the stream late.
+    let step = (from_hz / 1000).clamp(1, STEP as u32) as usize;
+    let made = interpolating(from_hz, to.hz(), step, 1.0 + 2e-6 * MOST_PPM).map_err(|_| BadRate(from_hz))?;
     let mut converter = Converter::with(from_hz, to.hz(), made);
     converter.stretch = Some((stretch, 1.0));
     Ok(Box::new(converter))
@@ -145,7 +147,7 @@ impl Converter {
                     let frames = resampler.output_delay();
                     (resampler, Delay { silence: 0, frames, head: frames })
                 }
-                None => interpolating(from, to, 1.0)?,
+                None => interpolating(from, to, STEP, 1.0)?,
             },
         ))
     }
@@ -309,6 +311,7 @@ struct Delay {
 fn interpolating(
     from: u32,
     to: u32,
+    step: usize,
     most: f64,
 ) -> Result<(Box<dyn Resampler<f32>>, Delay), rubato::ResamplerConstructionError> {
     let ratio = f64::from(to) / f64::from(from);
@@ -316,7 +319,7 @@ fn interpolating(
         .oversampling_factor(OVERSAMPLING)
         .interpolation(SincInterpolationType::Cubic);
     // Few frames in where one makes many out.
-    let step = ((4096.0 / ratio) as usize).clamp(1, STEP);
+    let step = ((4096.0 / ratio) as usize).clamp(1, step);
     let resampler = Async::new_sinc(ratio, most, &params, step, 1, FixedAsync::Input)?;
     // `output_delay` is this rounded down and one frame more. The table's middle is one of its steps
     // early, and the first output lies one frame after the start: measured, and held by the tests.

@@ -13,7 +13,6 @@ use cpal::{
     SupportedBufferSize, U24,
 };
 use glottis_core::convert::i16_to_f32;
-use glottis_core::feed::Lateness;
 use glottis_core::{Feed, clock};
 use glottis_source_door::pcm::i32_to_f32;
 
@@ -27,8 +26,6 @@ pub struct Shared {
     pub beat: AtomicU64,
     /// The most sound that came at once, in nanoseconds.
     pub period: AtomicU64,
-    /// The device's clock, for the capture's own thread.
-    pub lateness: Lateness,
     /// Overruns that the feed does not know of yet, and all.
     xruns: AtomicU32,
     overruns: AtomicU32,
@@ -85,7 +82,6 @@ impl Shared {
         let span = (frames as u128 * 1_000_000_000 / u128::from(form.hz.max(1))) as u64;
         self.beat.store(now, Ordering::Relaxed);
         self.period.fetch_max(span, Ordering::Relaxed);
-        self.lateness.note(now - age(info, span).min(now), frames as u64, form.hz);
         if let Ok(mut slot) = self.feed.try_lock()
             && let Some(feed) = slot.as_mut()
         {

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select_biased, unbounded};
-use glottis_core::drift::{Steady, WINDOW_NS};
-use glottis_core::feed::{Channel, Lateness};
+use glottis_core::drift::{STEP_NS, Steady};
+use glottis_core::feed::{Channel, FeedStats};
 use glottis_core::source::SourceError;
 use glottis_core::{Feed, clock};
 use glottis_source_door::{Stretch, door, elastic};
@@ -92,6 +92,8 @@ pub struct System {
     stopped: Receiver<Infallible>,
     eager: Arc<AtomicBool>,
     pace: Pace,
+    /// What the feed counts, wherever the feed is.
+    stats: Arc<FeedStats>,
     /// An answer that is due at once.
     answer: Option<Input>,
 }
@@ -101,23 +103,24 @@ pub struct System {
 struct Pace {
     steady: Steady,
     stretch: Arc<Stretch>,
-    window: u64,
+    /// When it was last thought over.
+    thought: u64,
 }
 
 impl Pace {
     /// A device begins. Until its clock is known the sound is stretched as that of the one before, which
     /// may well be the same.
     fn begin(&mut self, now: u64) {
-        self.steady = Steady::default();
-        self.window = now;
+        self.steady.restart();
+        self.thought = now;
     }
 
-    fn keep(&mut self, now: u64, lateness: &Lateness) {
-        if now.saturating_sub(self.window) < WINDOW_NS {
+    fn keep(&mut self, now: u64, stats: &FeedStats) {
+        if now.saturating_sub(self.thought) < STEP_NS {
             return;
         }
-        self.window = now;
-        if let Some(least) = lateness.take() {
+        self.thought = now;
+        if let Some(least) = stats.converted.take() {
             self.stretch.set(self.steady.step(now, least));
         }
     }
@@ -133,6 +136,7 @@ impl System {
         let _ = spawn("glottis devices", move || scene::watch(&look.0, &look.1, &look.2, &look.3));
         System {
             config,
+            stats: feed.stats(),
             feed: Some(feed),
             stream: None,
             numbers: 0,
@@ -376,9 +380,9 @@ impl Host for System {
                 return Some(input);
             }
             if self.config.clock == Clock::Correct
-                && let Some(Stream { phase: Phase::Open, shared, .. }) = &self.stream
+                && let Some(Stream { phase: Phase::Open, .. }) = &self.stream
             {
-                self.pace.keep(now, &shared.lateness);
+                self.pace.keep(now, &self.stats);
             }
             if due.is_some_and(|due| now >= due) {
                 return Some(Input::Tick);
