@@ -1,27 +1,29 @@
-//! The control thread: merges what pipeline and sinks say into one stream of events, carries out
-//! commands, watches the source, and ends the run. It may block briefly; it touches no audio.
+//! The control of a run: merges what pipeline and sinks say into one stream of events, carries out
+//! commands, watches the source, and ends the run. On a control thread, its own or a host's; it may block
+//! briefly, and touches no audio.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::Receiver;
 use glottis_core::feed::FeedStats;
 use glottis_core::inlet::{Control as SinkControl, Link};
 use glottis_core::source::{Capture, SourceFormat};
-use glottis_core::{Feed, Intake, Node, SinkEvent, Source, SourceError};
+use glottis_core::{Feed, Node, SinkEvent, Source, SourceError};
 use glottis_graph::plan::{NodeInfo, SinkEnd};
 use glottis_graph::{SignalReader, StepStats};
 use ringbuf::{HeapCons, HeapProd};
 
 use crate::command::{BadCommand, Command};
 use crate::event::{ErrorFacts, Event, EventKind, ReadySink, ReadySource};
+use crate::post::{Bell, Post};
 use crate::realtime;
 use crate::report::{self, NodeReport, Report, SinkReport, SourceReport};
 use crate::runner::{Ended, Order, Runner, Shared};
 use crate::supervisor::{Outcome, Supervisor};
+use crate::threads::Threads;
 use crate::watch::Watch;
 
 mod orders;
@@ -65,21 +67,20 @@ pub(crate) struct Parts {
     pub format: Result<SourceFormat, SourceError>,
     pub known: SourceFormat,
     pub shop: Shop,
-    pub inbox: Sender<Inbox>,
+    pub inbox: Post,
     pub outbox: Receiver<Inbox>,
 }
 
 /// What is made only once the run starts.
 pub(crate) struct Live {
     pub feed: Feed,
-    pub intake: Intake,
     pub runner: Runner,
     pub signals: SignalReader,
     pub orders: HeapProd<Order>,
     pub retired: HeapCons<Box<dyn Node>>,
     pub shared: Arc<Shared>,
     pub interrupted: Arc<AtomicBool>,
-    pub runtime: tokio::runtime::Runtime,
+    pub threads: Threads,
 }
 
 /// A sink as the control thread sees it.
@@ -125,8 +126,7 @@ pub(crate) struct Control {
     capture: Option<Box<dyn Capture>>,
     feed: Option<Feed>,
     feed_stats: Arc<FeedStats>,
-    runner: Option<(Box<Runner>, Intake)>,
-    runner_thread: Option<JoinHandle<()>>,
+    runner: Option<Box<Runner>>,
     ended: Option<Option<Ended>>,
     nodes: Vec<NodeSeat>,
     sinks: Vec<SinkSeat>,
@@ -136,8 +136,8 @@ pub(crate) struct Control {
     shop: Shop,
     shared: Arc<Shared>,
     interrupted: Arc<AtomicBool>,
-    runtime: Option<tokio::runtime::Runtime>,
-    inbox: Sender<Inbox>,
+    threads: Option<Threads>,
+    inbox: Post,
     outbox: Receiver<Inbox>,
     on_event: Box<dyn FnMut(&Event) + Send>,
     phase: Phase,
@@ -159,7 +159,7 @@ impl Control {
         live: Live,
         on_event: Box<dyn FnMut(&Event) + Send>,
     ) -> Control {
-        let step_stats = live.runner.schedule.stats();
+        let step_stats = live.runner.stats();
         let nodes = nodes.into_iter().zip(step_stats).map(|(info, stats)| NodeSeat { info, stats }).collect();
         let waits = parts.known.waits;
         let seat = |(index, end): (usize, SinkEnd)| {
@@ -187,8 +187,7 @@ impl Control {
             capture: None,
             feed_stats: live.feed.stats(),
             feed: Some(live.feed),
-            runner: Some((Box::new(live.runner), live.intake)),
-            runner_thread: None,
+            runner: Some(Box::new(live.runner)),
             ended: None,
             nodes,
             sinks,
@@ -198,7 +197,7 @@ impl Control {
             shop: parts.shop,
             shared: live.shared,
             interrupted: live.interrupted,
-            runtime: Some(live.runtime),
+            threads: Some(live.threads),
             inbox: parts.inbox,
             outbox: parts.outbox,
             on_event,
@@ -214,8 +213,20 @@ impl Control {
         }
     }
 
-    /// Runs to the end, and returns the report it told last.
-    pub fn run(mut self) -> Report {
+    /// Runs to the end on this thread, and returns the report it told last.
+    pub fn run(mut self, bell: &Bell) -> Report {
+        self.begin();
+        let period = Duration::from_millis(if self.known.waits { 2 } else { 10 });
+        while !self.is_over() {
+            // Whether it rang or not: there may be something to do.
+            let _ = bell.sound().recv_timeout(period);
+            self.turn();
+        }
+        self.conclude()
+    }
+
+    /// Before the first turn.
+    pub fn begin(&mut self) {
         self.tell_ready();
         match self.source_error.take() {
             Some(error) if error.retryable && self.source.live() => {
@@ -230,26 +241,33 @@ impl Control {
             }
             None => self.source_state("opening"),
         }
-        let period = Duration::from_millis(if self.known.waits { 2 } else { 10 });
-        while !self.is_over() {
-            self.step();
-            match self.outbox.recv_timeout(period) {
-                Ok(message) => {
-                    self.drain_signals();
-                    self.receive(message);
-                    // What is there already goes out in one sweep.
-                    while let Ok(message) = self.outbox.try_recv() {
-                        self.receive(message);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-            }
-            self.drain_signals();
-        }
-        self.conclude()
+        self.step();
     }
 
-    fn is_over(&self) -> bool {
+    /// Takes note of all that has happened, and does what is due.
+    pub fn turn(&mut self) {
+        self.drain_signals();
+        while let Ok(letter) = self.outbox.try_recv() {
+            self.receive(letter);
+        }
+        self.drain_signals();
+        if !self.is_over() {
+            self.step();
+        }
+    }
+
+    /// Whether there are letters for the next turn.
+    pub fn has_mail(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// Where letters for it go.
+    pub fn post(&self) -> &Post {
+        &self.inbox
+    }
+
+    /// Whether everything has ended, and the report can be made.
+    pub fn is_over(&self) -> bool {
         self.ended.is_some() && self.sinks.iter().all(|sink| sink.outcome.is_some())
     }
 
@@ -278,10 +296,10 @@ impl Control {
         if self.held {
             return;
         }
-        let Some(runtime) = &self.runtime else { return };
+        let Some(threads) = &self.threads else { return };
         for sink in &mut self.sinks {
             if let Some(supervisor) = sink.waiting.take() {
-                runtime.spawn(supervisor.run());
+                threads.spawn(supervisor.run());
             }
             let opening = sink.outcome.is_none() && !sink.ready;
             if self.known.waits && opening && self.phase == Phase::Opening {
@@ -310,24 +328,20 @@ impl Control {
     }
 
     fn start_runner(&mut self) {
-        let Some((mut runner, intake)) = self.runner.take() else { return };
-        let inbox = self.inbox.clone();
+        let (Some(runner), Some(threads)) = (self.runner.take(), &mut self.threads) else { return };
         // A thread that never sleeps, as with a source that can wait, must not stand before all others.
         let urgent = self.source.live();
-        let body = move || {
-            if urgent && let Err(why) = realtime::ask() {
-                let _ = inbox.send(Inbox::RealtimeRefused(why));
-            }
-            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runner.run(intake)));
-            let _ = inbox.send(Inbox::PipelineDone(ended.ok(), runner));
-        };
-        match std::thread::Builder::new().name("glottis-pipeline".to_owned()).spawn(body) {
-            Ok(thread) => self.runner_thread = Some(thread),
-            Err(error) => {
-                let message = format!("cannot start the pipeline thread: {error}");
-                self.ended = Some(None);
-                self.source_failed(SourceError::new("Internal", message, "close other programs"));
-            }
+        if let Err(error) = threads.drive(runner, urgent, &self.inbox) {
+            let message = format!("cannot start the pipeline thread: {error}");
+            self.ended = Some(None);
+            self.source_failed(SourceError::new("Internal", message, "close other programs"));
+        }
+    }
+
+    /// Wakes the pipeline thread, so that it sees what it was told.
+    fn wake_runner(&self) {
+        if let Some(threads) = &self.threads {
+            threads.wake();
         }
     }
 
@@ -423,9 +437,7 @@ impl Control {
         for sink in &self.sinks {
             sink.control.halt();
         }
-        if let Some(thread) = &self.runner_thread {
-            thread.thread().unpark();
-        }
+        self.wake_runner();
         self.end_source();
     }
 
@@ -445,13 +457,10 @@ impl Control {
         self.capture = None;
     }
 
-    fn conclude(mut self) -> Report {
-        if let Some(thread) = self.runner_thread.take() {
-            let _ = thread.join();
-        }
-        if let Some(runtime) = self.runtime.take() {
-            // Tasks have ended; what is left are threads of blocking look-ups.
-            runtime.shutdown_timeout(Duration::from_millis(100));
+    /// Tells the report, and returns it.
+    pub fn conclude(&mut self) -> Report {
+        if let Some(threads) = self.threads.take() {
+            threads.end();
         }
         while let Ok(message) = self.outbox.try_recv() {
             if let Inbox::Sink(index, event) = message {

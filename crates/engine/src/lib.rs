@@ -7,11 +7,15 @@
 //! | `glottis-control` | merges events, answers commands, watches the source, ends the run |
 //! | the async runtime | runs the sinks |
 //!
+//! Each run has its own, or those of a [`Host`], which many runs share.
+//!
 //! | where | what |
 //! |---|---|
 //! | [`pipeline`] | build, start, and the handle on a run |
-//! | `runner` | the pipeline thread |
-//! | `control` | the control thread |
+//! | [`Host`] | many runs on one pipeline thread, one control thread, one runtime |
+//! | `runner`, `lane` | one run on the pipeline thread, and one thread for many |
+//! | `threads`, `post` | which threads a run uses, and how its control is told |
+//! | `control` | a run's control |
 //! | `supervisor` | one sink's task: run, back off, run again, give up |
 //! | [`event`], [`command`], [`report`] | what goes out and what comes in |
 //! | [`watch`], [`mod@doctor`] | what is wrong with the sound, while it runs and before |
@@ -22,17 +26,22 @@ pub mod command;
 mod control;
 pub mod doctor;
 pub mod event;
+mod host;
+mod lane;
 pub mod pipeline;
+mod post;
 mod realtime;
 pub mod report;
 mod runner;
 pub mod schema;
 mod supervisor;
+mod threads;
 pub mod watch;
 
 pub use command::{BadCommand, Command};
 pub use doctor::{Diagnosis, doctor};
 pub use event::{Event, EventKind};
+pub use host::Host;
 pub use pipeline::{Commander, Loader, Pipeline, Running, StartError};
 pub use report::Report;
 pub use schema::schema;

@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, SystemTime};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::Receiver;
 use glottis_core::feed::capture_ring;
 use glottis_core::inlet::Emit;
 use glottis_core::registry::Component;
 use glottis_core::source::SourceFormat;
 use glottis_core::{Context, Problem, Rate, Registry, Settings, SourceError, clock};
 use glottis_graph::config::Problems;
+use glottis_graph::plan::Latency;
 use glottis_graph::{Config, Graph, Plan, signals};
 use ringbuf::HeapRb;
 use ringbuf::traits::Split;
@@ -20,15 +21,22 @@ use ringbuf::traits::Split;
 use crate::command::Command;
 use crate::control::{Control, Inbox, Live, Parts, Shop};
 use crate::event::Event;
+use crate::host::Host;
+use crate::post::{Bell, Post};
 use crate::report::Report;
-use crate::runner::{RETIRED, Runner, Shared};
+use crate::runner::{RETIRED, Runner, RunnerParts, Shared};
+use crate::threads::Threads;
 
 /// Two seconds of blocks: what stands behind the pipeline thread when the machine stalls, and takes what
 /// a sound server that was kept from running delivers all at once.
 const CAPTURE_BLOCKS: usize = 200;
 
-/// Signals the pipeline thread can be ahead of the control thread.
-const SIGNALS: usize = 4096;
+/// Signals the pipeline thread can be ahead of the control thread: with a live source those of half a
+/// minute, and the pipeline thread is not woken to make room.
+const SIGNALS: usize = 384;
+
+/// The same where the source can wait, and the pipeline thread with it.
+const FAST_SIGNALS: usize = 4096;
 
 /// A checked configuration, ready to start.
 pub struct Pipeline {
@@ -50,6 +58,10 @@ pub enum StartError {
     Config(Problems),
     /// The system refused a thread.
     System(std::io::Error),
+    /// The source can wait, and on a host's thread others cannot wait with it.
+    Waits,
+    /// The host has as many runs as it takes.
+    Full,
 }
 
 impl std::fmt::Display for StartError {
@@ -57,6 +69,15 @@ impl std::fmt::Display for StartError {
         match self {
             StartError::Config(problems) => problems.fmt(f),
             StartError::System(error) => write!(f, "cannot start a thread: {error}"),
+            StartError::Waits => f.write_str(
+                "the source waits for its sinks (pace = \"fast\"), and a host's runs must not wait: \
+                 start it on threads of its own, or set pace = \"realtime\"",
+            ),
+            StartError::Full => write!(
+                f,
+                "the host has {} runs for each of its threads already: use another, or one with more threads",
+                Host::RUNS
+            ),
         }
     }
 }
@@ -111,13 +132,51 @@ impl Pipeline {
         built.map(|(graph, _)| (graph, format)).map_err(|problems| self.config.problems(problems))
     }
 
-    /// Starts the run. `on_event` is called on the control thread with every event, in order; the
-    /// last is the report.
+    /// Starts the run, on threads of its own. `on_event` is called on the control thread with every event,
+    /// in order; the last is the report.
     ///
     /// # Errors
     /// The tree does not fit the rate of the source. A source that cannot be opened is no error
     /// here: the run starts, says so, and ends with exit code 3.
-    pub fn start(mut self, on_event: impl FnMut(&Event) + Send + 'static) -> Result<Running, StartError> {
+    pub fn start(self, on_event: impl FnMut(&Event) + Send + 'static) -> Result<Running, StartError> {
+        let bell = Bell::new();
+        let run = self.ready(&bell)?;
+        let (commander, interrupted) = run.handles();
+        let workers = run.graph.sinks.len().clamp(1, 2);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(workers)
+            .thread_name("glottis-sinks")
+            .enable_all()
+            .build()
+            .map_err(StartError::System)?;
+        let threads = Threads::Own { runtime, pipeline: None };
+        let body = move || {
+            let reader = run.parts.known.waits.then(std::thread::current);
+            run.control(threads, reader, Box::new(on_event)).run(&bell)
+        };
+        let thread = std::thread::Builder::new().name("glottis-control".to_owned()).spawn(body);
+        let end = End::Thread(thread.map_err(StartError::System)?);
+        Ok(Running { commander, interrupted, end: Some(end) })
+    }
+
+    /// Starts the run on the threads of `host`, which it shares with others. `on_event` is called on the
+    /// host's control thread, and must not keep it for long. Otherwise as [`Pipeline::start`].
+    ///
+    /// # Errors
+    /// As for [`Pipeline::start`]; the source can wait; or the host takes no more runs.
+    pub fn start_on(self, host: &Host, on_event: impl FnMut(&Event) + Send + 'static) -> Result<Running, StartError> {
+        let run = self.ready(&host.bell())?;
+        if run.parts.known.waits {
+            return Err(StartError::Waits);
+        }
+        let (commander, interrupted) = run.handles();
+        let (id, threads) = host.room().ok_or(StartError::Full)?;
+        let report = host.begin(id, run.control(threads, None, Box::new(on_event)));
+        Ok(Running { commander, interrupted, end: Some(End::Host { report, _host: host.clone() }) })
+    }
+
+    /// Looks at the source and builds the tree for its rate.
+    fn ready(mut self, bell: &Bell) -> Result<Ready, StartError> {
         clock::start();
         let format = match self.plan.source.format(true) {
             Ok(Some(format)) => Ok(format),
@@ -127,24 +186,20 @@ impl Pipeline {
         // A source that fails still gets its tree, so that the report names every sink.
         let fallback = SourceFormat { rate: Rate::for_source(48_000), native_hz: 48_000, channels: 1, waits: false };
         let known = format.clone().unwrap_or(fallback);
-        let (inbox, outbox) = crossbeam_channel::unbounded();
+        let (inbox, outbox) = Post::new(bell.clone());
         let emit = |index: usize| -> Emit {
             let inbox = inbox.clone();
-            Arc::new(move |event| {
-                let _ = inbox.send(Inbox::Sink(index, event));
-            })
+            Arc::new(move |event| inbox.send(Inbox::Sink(index, event)))
         };
-        let source_type = self.plan.source_type.clone();
+        let (source_type, latency) = (self.plan.source_type.clone(), self.plan.latency);
         let built = self.plan.build(known.rate, known.waits, &self.registry, &emit);
         let (graph, source) = match built {
             Ok(built) => built,
             Err(problems) => return Err(StartError::Config(explain(&self.config, problems, &format))),
         };
         let shop = Shop::new(self.loader, self.registry, self.config.base());
-        let parts = Parts { source, source_type, format, known, shop, inbox: inbox.clone(), outbox };
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let thread = launch(parts, graph, Box::new(on_event), interrupted.clone()).map_err(StartError::System)?;
-        Ok(Running { commander: Commander { inbox }, interrupted, thread: Some(thread) })
+        let parts = Parts { source, source_type, format, known, shop, inbox, outbox };
+        Ok(Ready { parts, graph, latency, interrupted: Arc::default() })
     }
 }
 
@@ -158,22 +213,31 @@ fn explain(config: &Config, mut problems: Vec<Problem>, format: &Result<SourceFo
 
 type OnEvent = Box<dyn FnMut(&Event) + Send>;
 
-fn launch(
+/// A run before it has threads.
+struct Ready {
     parts: Parts,
     graph: Graph,
-    on_event: OnEvent,
+    latency: Latency,
     interrupted: Arc<AtomicBool>,
-) -> std::io::Result<JoinHandle<Report>> {
-    let workers = graph.sinks.len().clamp(1, 2);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers)
-        .thread_name("glottis-sinks")
-        .enable_all()
-        .build()?;
-    std::thread::Builder::new().name("glottis-control".to_owned()).spawn(move || {
-        let (feed, intake) = capture_ring(parts.known.rate, CAPTURE_BLOCKS, parts.known.waits);
-        let reader = parts.known.waits.then(std::thread::current);
-        let (signals, signal_reader) = signals(SIGNALS, reader);
+}
+
+impl Ready {
+    /// What a [`Running`] holds of it.
+    fn handles(&self) -> (Commander, Arc<AtomicBool>) {
+        (Commander { inbox: self.parts.inbox.clone() }, self.interrupted.clone())
+    }
+
+    /// Its control, with everything that flows. `reader` is the thread that reads the signals, where the
+    /// pipeline thread waits for it.
+    fn control(self, threads: Threads, reader: Option<Thread>, on_event: OnEvent) -> Control {
+        let Ready { parts, graph, latency, interrupted } = self;
+        let waits = parts.known.waits;
+        let (mut feed, intake) = capture_ring(parts.known.rate, CAPTURE_BLOCKS, waits);
+        let woken = latency == Latency::Lowest && !waits;
+        if woken {
+            feed.wake_at_once();
+        }
+        let (signals, signal_reader) = signals(if waits { FAST_SIGNALS } else { SIGNALS }, reader);
         let (orders, order_reader) = HeapRb::new(256).split();
         let (retired, retired_reader) = HeapRb::new(RETIRED).split();
         let shared = Arc::new(Shared::default());
@@ -181,19 +245,44 @@ fn launch(
         if parts.source.live() {
             schedule.gauge();
         }
-        let runner = Runner { schedule, signals, orders: order_reader, retired, shared: shared.clone() };
-        let signals = signal_reader;
-        let live =
-            Live { feed, intake, runner, signals, orders, retired: retired_reader, shared, interrupted, runtime };
-        Control::new(parts, graph.nodes, graph.sinks, live, on_event).run()
-    })
+        let runner = Runner::new(RunnerParts {
+            schedule,
+            signals,
+            orders: order_reader,
+            retired,
+            shared: shared.clone(),
+            intake,
+            woken,
+        });
+        let live = Live {
+            feed,
+            runner,
+            signals: signal_reader,
+            orders,
+            retired: retired_reader,
+            shared,
+            interrupted,
+            threads,
+        };
+        Control::new(parts, graph.nodes, graph.sinks, live, on_event)
+    }
 }
 
 /// The handle on a run. Dropping it stops the run and waits for it.
 pub struct Running {
     commander: Commander,
     interrupted: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Report>>,
+    end: Option<End>,
+}
+
+/// Where the report of a run comes from.
+enum End {
+    Thread(JoinHandle<Report>),
+    /// The host is there as long as it has a run.
+    Host {
+        report: Receiver<Report>,
+        _host: Host,
+    },
 }
 
 impl Running {
@@ -238,14 +327,18 @@ impl Running {
     }
 
     fn join(&mut self) -> Report {
-        let Some(thread) = self.thread.take() else { return Report::default() };
-        thread.join().unwrap_or_else(|_| Report { exit: Some(5), ..Report::default() })
+        let report = match self.end.take() {
+            None => return Report::default(),
+            Some(End::Thread(thread)) => thread.join().ok(),
+            Some(End::Host { report, .. }) => report.recv().ok(),
+        };
+        report.unwrap_or_else(|| Report { exit: Some(5), ..Report::default() })
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.thread.is_some() {
+        if self.end.is_some() {
             self.stop();
             self.join();
         }
@@ -255,7 +348,7 @@ impl Drop for Running {
 /// Gives commands to a run, from any thread.
 #[derive(Clone)]
 pub struct Commander {
-    inbox: Sender<Inbox>,
+    inbox: Post,
 }
 
 impl Commander {
@@ -276,8 +369,7 @@ impl Commander {
     }
 
     fn send(&self, message: Inbox) {
-        // Fails only once the run is over, and then there is nobody to tell.
-        let _ = self.inbox.send(message);
+        self.inbox.send(message);
     }
 }
 

@@ -1,8 +1,9 @@
-//! The pipeline thread: takes blocks from the capture ring, runs the schedule, wakes the sinks.
+//! One run on the pipeline thread: takes blocks from the capture ring and runs the schedule, a block at a
+//! time. Who drives it decides when: a thread of its own ([`Runner::run`]), or one that drives many
+//! (`lane`).
 //!
-//! Between taking a block and queueing its packets nothing here allocates, locks, blocks, logs or
-//! makes a system call; the sinks are woken after the work of a cycle. Only with a source that can
-//! wait does the thread wait for full queues.
+//! Nothing here allocates, locks, blocks, logs or makes a system call; the sinks are woken after the work
+//! of a cycle. Only with a source that can wait does the thread wait for full queues.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use glottis_core::feed::Taken;
 use glottis_core::{Block, Fault, Intake, Node, clock};
-use glottis_graph::{Outlet, Schedule, Signal, Signals};
+use glottis_graph::{Outlet, Schedule, Signal, Signals, StepStats};
 use ringbuf::traits::{Consumer, Producer};
 use ringbuf::{HeapCons, HeapProd};
 
@@ -56,95 +57,188 @@ pub(crate) struct Shared {
     pub cycle_max_ns: AtomicU64,
 }
 
-/// How the pipeline thread ended.
+/// How the run ended on the pipeline thread.
 pub(crate) struct Ended {
     pub result: Result<(), Fault>,
     /// Frames of the source that went through the schedule.
     pub processed: u64,
 }
 
+/// What a step leaves to be done.
+pub(crate) enum Next {
+    /// There may be more to do now.
+    More,
+    /// Nothing before this time, in nanoseconds of the clock.
+    At(u64),
+    /// Nothing any more.
+    Ended(Ended),
+}
+
 pub(crate) struct Runner {
+    schedule: Schedule,
+    signals: Signals,
+    orders: HeapCons<Order>,
+    retired: HeapProd<Box<dyn Node>>,
+    shared: Arc<Shared>,
+    intake: Intake,
+    /// Whether the source wakes this thread for every block.
+    woken: bool,
+    block: Block,
+    /// The block waits until the hole before it is filled.
+    held: bool,
+    processed: u64,
+    due: u64,
+}
+
+/// What a runner is made from.
+pub(crate) struct RunnerParts {
     pub schedule: Schedule,
     pub signals: Signals,
     pub orders: HeapCons<Order>,
     pub retired: HeapProd<Box<dyn Node>>,
     pub shared: Arc<Shared>,
+    pub intake: Intake,
+    pub woken: bool,
 }
 
 /// How often the thread looks for a block that is due.
-const LOOK: Duration = Duration::from_millis(1);
+pub(crate) const LOOK: Duration = Duration::from_millis(1);
+
+/// The same in nanoseconds.
+const LOOK_NS: u64 = LOOK.as_nanos() as u64;
 
 /// From taking one block to the first look for the next, in nanoseconds: a look less than a block, so
 /// that a block taken late does not make all that follow late too.
 const NEXT_LOOK: u64 = 9_000_000;
 
+/// How long nobody looks where every block wakes the thread.
+const IDLE: u64 = 100_000_000;
+
 impl Runner {
-    /// Runs until the source ends or a halt is asked for. What is left is freed on the control side; but the
-    /// end of `intake` is told from here, since a source that waits for room may be all that side waits for.
-    pub fn run(&mut self, mut intake: Intake) -> Ended {
-        let mut block = Block::new(intake.rate());
-        let mut processed = 0;
-        let mut due = clock::now();
+    pub fn new(parts: RunnerParts) -> Runner {
+        let RunnerParts { schedule, signals, orders, retired, shared, intake, woken } = parts;
+        let block = Block::new(intake.rate());
+        Runner { schedule, signals, orders, retired, shared, intake, woken, block, held: false, processed: 0, due: 0 }
+    }
+
+    /// What each node costs.
+    pub fn stats(&self) -> Vec<Arc<StepStats>> {
+        self.schedule.stats()
+    }
+
+    /// Whether the source wakes this thread for every block.
+    pub fn is_woken(&self) -> bool {
+        self.woken
+    }
+
+    /// This thread is the one that runs it. Before the first step.
+    pub fn attach(&self) {
+        if self.woken {
+            self.intake.attach();
+        }
+    }
+
+    /// Nothing more is taken from the source, which may wait for room. What is left is freed on the control
+    /// side.
+    pub fn leave(&self) {
+        self.intake.leave();
+    }
+
+    /// Runs until the source ends or a halt is asked for, on a thread of its own.
+    pub fn run(&mut self) -> Ended {
+        self.attach();
         loop {
-            self.obey();
-            if self.shared.halt.load(Ordering::Acquire) {
-                self.schedule.halt(&mut self.signals);
-                return Ended { result: Ok(()), processed };
-            }
-            match intake.take(&mut block) {
-                Taken::Block => {
-                    let taken = clock::now();
-                    due = taken + NEXT_LOOK;
-                    processed = (block.at + i64::from(block.valid)).max(0) as u64;
-                    if let Err(fault) = self.cycle(&block, taken, intake.waits()) {
-                        self.schedule.halt(&mut self.signals);
-                        return Ended { result: Err(fault), processed };
-                    }
+            match self.step() {
+                Next::More => self.wake(),
+                Next::At(due) => {
+                    self.schedule.wake();
+                    self.sleep(due);
                 }
-                Taken::Ended => {
-                    let total = intake.total();
-                    let result = self.schedule.finish(total, &mut self.signals);
-                    return Ended { result, processed: total };
-                }
-                Taken::Empty => {
-                    if intake.waits() {
-                        self.schedule.wake();
-                    }
-                    wait(&intake, due);
-                }
+                Next::Ended(ended) => return ended,
             }
         }
     }
 
-    /// Runs a block, and what was lost before it: a long hole in several cycles, each as short as any,
-    /// and between them the sinks get time to take what they were given.
-    fn cycle(&mut self, block: &Block, mut taken: u64, waits: bool) -> Result<(), Fault> {
-        loop {
-            let filled = self.schedule.fill(block.at, block.captured, taken, &mut self.signals)?;
-            if filled {
-                self.schedule.run(block, taken, &mut self.signals)?;
-            }
-            if waits {
-                self.schedule.wake_half();
-            } else {
-                let took = clock::now().saturating_sub(taken);
-                self.schedule.wake();
-                self.shared.cycle_max_ns.fetch_max(took, Ordering::Relaxed);
-            }
-            if filled || self.shared.halt.load(Ordering::Acquire) {
-                return Ok(());
-            }
-            self.obey();
-            std::thread::park_timeout(LOOK);
-            taken = clock::now();
+    /// Carries out what was ordered, and runs a block if there is one, without waking anybody.
+    pub fn step(&mut self) -> Next {
+        self.obey();
+        if self.shared.halt.load(Ordering::Acquire) {
+            return self.end(Ok(()));
         }
+        if !self.held {
+            match self.intake.take(&mut self.block) {
+                Taken::Block => {}
+                Taken::Ended => return self.finish(),
+                Taken::Empty => return Next::At(self.next_look()),
+            }
+        }
+        let taken = clock::now();
+        if !self.held {
+            self.due = taken + NEXT_LOOK;
+            self.processed = (self.block.at + i64::from(self.block.valid)).max(0) as u64;
+        }
+        match self.cycle(taken) {
+            Ok(()) if self.held => Next::At(taken + LOOK_NS),
+            Ok(()) => Next::More,
+            Err(fault) => self.end(Err(fault)),
+        }
+    }
+
+    /// Runs the block, or a piece of what was lost before it: a long hole goes through in several cycles,
+    /// each as short as any, and between them the sinks get time to take what they were given.
+    fn cycle(&mut self, taken: u64) -> Result<(), Fault> {
+        let Runner { schedule, signals, block, .. } = self;
+        let filled = schedule.fill(block.at, block.captured, taken, signals)?;
+        if filled {
+            schedule.run(block, taken, signals)?;
+        }
+        self.held = !filled;
+        if !self.intake.waits() {
+            let took = clock::now().saturating_sub(taken);
+            self.shared.cycle_max_ns.fetch_max(took, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// The stream has ended. What is missing at its end goes through as a hole does.
+    fn finish(&mut self) -> Next {
+        let (total, now) = (self.intake.total(), clock::now());
+        if let Ok(false) = self.schedule.fill(total as i64, now, now, &mut self.signals) {
+            return Next::At(now + LOOK_NS);
+        }
+        let result = self.schedule.finish(total, &mut self.signals);
+        Next::Ended(Ended { result, processed: total })
+    }
+
+    fn end(&mut self, result: Result<(), Fault>) -> Next {
+        self.schedule.halt(&mut self.signals);
+        Next::Ended(Ended { result, processed: self.processed })
+    }
+
+    /// Wakes the sinks that have something to do: after the work.
+    pub fn wake(&mut self) {
+        if self.intake.waits() { self.schedule.wake_half() } else { self.schedule.wake() }
+    }
+
+    /// When to look for the next block: when it is due, and then each millisecond.
+    fn next_look(&self) -> u64 {
+        let now = clock::now();
+        if self.woken { now + IDLE } else { self.due.max(now + LOOK_NS) }
+    }
+
+    /// Sleeps until `due`, unless somebody wakes this thread: a source that can wait does.
+    fn sleep(&self, due: u64) {
+        if self.intake.waits() && !self.held {
+            // A slow one, a program that speaks into stdin, is not kept waiting for half a ring.
+            return self.intake.wait(LOOK * 2);
+        }
+        std::thread::park_timeout(Duration::from_nanos(due.saturating_sub(clock::now())));
     }
 
     fn obey(&mut self) {
         while let Some(Order { id, sink, action }) = self.orders.try_pop() {
             let ok = self.carry_out(sink, action);
             self.signals.put(Signal::Applied { id, ok });
-            self.schedule.wake();
         }
     }
 
@@ -181,17 +275,6 @@ impl Runner {
         }
         swapped.is_some()
     }
-}
-
-/// Sleeps until the next block is due, then looks each millisecond. A source that can wait wakes this
-/// thread itself.
-fn wait(intake: &Intake, due: u64) {
-    if intake.waits() {
-        // A slow one, a program that speaks into stdin, is not kept waiting for half a ring.
-        return intake.wait(LOOK * 2);
-    }
-    let ahead = Duration::from_nanos(due.saturating_sub(clock::now()));
-    std::thread::park_timeout(ahead.max(LOOK));
 }
 
 fn tell(outlet: &mut Outlet, action: &Action, signals: &mut Signals) -> bool {

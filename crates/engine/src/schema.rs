@@ -4,7 +4,7 @@
 use glottis_core::Registry;
 use glottis_core::param::{Kind, Param};
 use glottis_core::registry::{Component, ComponentKind};
-use glottis_graph::plan::{NODE, SINK, SOURCE};
+use glottis_graph::plan::{LATENCY, NODE, SINK, SOURCE};
 use serde_json::{Map, Value, json};
 
 /// The schema (JSON Schema, draft 2020-12) of every configuration that names components of
@@ -24,6 +24,7 @@ pub fn schema(registry: &Registry) -> Value {
         "properties": {
             "version": { "const": 1, "description": "version of the configuration's format" },
             "plugins": { "type": "array", "items": { "type": "string" }, "description": "libraries to load" },
+            "latency": value(&LATENCY, registry),
             "source": section(ComponentKind::Source, SOURCE),
             "node": { "type": "array", "items": section(ComponentKind::Node, NODE) },
             "sink": { "type": "array", "minItems": 1, "items": section(ComponentKind::Sink, SINK) },

@@ -5,12 +5,12 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
 use futures_util::FutureExt;
 use glottis_core::inlet::{Control, Link};
 use glottis_core::{Cause, Inlet, Item, Sink, SinkError, SinkErrorKind, SinkEvent};
 
 use crate::control::Inbox;
+use crate::post::Post;
 
 /// How long a sink may take to end what it has open once a halt was asked for.
 const GRACE: Duration = Duration::from_millis(2_000);
@@ -31,7 +31,7 @@ pub(crate) struct Supervisor {
     pub sink: Box<dyn Sink>,
     pub inlet: Inlet,
     pub waits: bool,
-    pub inbox: Sender<Inbox>,
+    pub inbox: Post,
     /// The control side of the sink's queue.
     pub control: Control,
 }
@@ -53,7 +53,7 @@ impl Supervisor {
             self.swallow().await;
         }
         // The control thread outlives every task: it waits for this message.
-        let _ = self.inbox.send(Inbox::SinkDone(self.index, outcome));
+        self.inbox.send(Inbox::SinkDone(self.index, outcome));
     }
 
     async fn run_sink(&mut self) -> Outcome {
@@ -92,7 +92,7 @@ impl Supervisor {
             self.inlet.set_link(if self.connects() > 0 { Link::Down } else { Link::Opening });
             self.inlet.emit(SinkEvent::State("reconnecting"));
             let in_ms = backoff.as_millis() as u64;
-            let _ = self.inbox.send(Inbox::Retry { sink: self.index, attempt, in_ms, why });
+            self.inbox.send(Inbox::Retry { sink: self.index, attempt, in_ms, why });
             if !self.wait(backoff).await {
                 self.leave().await;
                 return Outcome::Done;
@@ -119,7 +119,7 @@ impl Supervisor {
                 opened = true;
                 // Behind what the sink itself said when it opened: so events come in the same order in
                 // every run.
-                let _ = inbox.send(Inbox::SinkOpened(index));
+                inbox.send(Inbox::SinkOpened(index));
             }
             polled
         });
@@ -170,7 +170,7 @@ impl Supervisor {
     async fn swallow(&mut self) {
         self.inlet.set_link(Link::GaveUp);
         self.inlet.emit(SinkEvent::State("gave_up"));
-        let _ = self.inbox.send(Inbox::SinkGaveUp(self.index));
+        self.inbox.send(Inbox::SinkGaveUp(self.index));
         loop {
             match self.inlet.recv().await {
                 Item::Packet(packet) => self.inlet.dropped(packet, Cause::GaveUp),

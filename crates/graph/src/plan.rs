@@ -22,10 +22,19 @@ pub use again::{BUILT_IN, Recipe};
 use read::{Reader, reads};
 use tree::Tree;
 
+/// The key at the top of a configuration that says how much a millisecond is worth.
+pub const LATENCY: Param = Param::new(
+    "latency",
+    Kind::Choice(&["normal", "lowest"]),
+    "lowest: every block wakes the pipeline thread, for one system call in the capture callback; normal: it looks each millisecond",
+)
+.default("\"normal\"");
+
 /// The keys at the top of a configuration.
 pub const TOP: &[Param] = &[
     Param::new("version", Kind::Int(1, 1), "version of the configuration's format").default("1"),
     Param::new("plugins", Kind::TextOrList, "libraries to load"),
+    LATENCY,
     Param::new("source", Kind::Map, "where sound comes from").required(),
     Param::new("node", Kind::Map, "a processing stage; any number"),
     Param::new("sink", Kind::Map, "where sound goes; at least one").required(),
@@ -87,8 +96,30 @@ pub struct Plan {
     pub source: Box<dyn Source>,
     /// The source's type.
     pub source_type: String,
+    /// What the pipeline thread waits for.
+    pub latency: Latency,
     nodes: Vec<NodePlan>,
     sinks: Vec<SinkPlan>,
+}
+
+/// What the pipeline thread waits for, where the source cannot wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Latency {
+    /// The time a block is due; then it looks each millisecond. The capture callback wakes nobody.
+    #[default]
+    Normal,
+    /// To be woken by the capture callback.
+    Lowest,
+}
+
+impl Latency {
+    /// What the key calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Latency::Normal => "normal",
+            Latency::Lowest => "lowest",
+        }
+    }
 }
 
 struct NodePlan {

@@ -3,8 +3,6 @@
 
 use std::sync::atomic::Ordering;
 
-use ringbuf::traits::Observer;
-
 use super::Feed;
 use crate::clock;
 

@@ -4,15 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ringbuf::HeapCons;
-use ringbuf::traits::{Consumer, Observer};
-
+use super::spill::Back;
 use super::{FeedStats, Shared, wake};
 use crate::audio::{Block, Rate};
 
 /// The pipeline thread's end of the capture ring.
 pub struct Intake {
-    ring: HeapCons<Block>,
+    ring: Back,
     rate: Rate,
     waits: bool,
     shared: Arc<Shared>,
@@ -29,7 +27,7 @@ pub enum Taken {
 }
 
 impl Intake {
-    pub(super) fn new(ring: HeapCons<Block>, rate: Rate, waits: bool, shared: Arc<Shared>) -> Intake {
+    pub(super) fn new(ring: Back, rate: Rate, waits: bool, shared: Arc<Shared>) -> Intake {
         Intake { ring, rate, waits, shared }
     }
 
@@ -37,10 +35,8 @@ impl Intake {
     pub fn take(&mut self, block: &mut Block) -> Taken {
         // Read before the ring: a block pushed before the end must not be missed.
         let ended = self.shared.ended.load(Ordering::Acquire);
-        if let Some(next) = self.ring.try_peek() {
-            block.copy_from(next);
-            self.ring.skip(1);
-            if self.waits && self.ring.occupied_len() * 2 <= self.ring.capacity().get() {
+        if self.ring.pop(|next| block.copy_from(next)) {
+            if self.waits && self.ring.is_half_empty() {
                 wake(&self.shared.source_thread);
             }
             return Taken::Block;
@@ -55,7 +51,7 @@ impl Intake {
 
     /// Blocks queued now.
     pub fn queued(&self) -> usize {
-        self.ring.occupied_len()
+        self.ring.len()
     }
 
     /// One past the last frame so far, lost ones included: once the source has ended, the end of the
@@ -70,10 +66,22 @@ impl Intake {
         self.shared.stats.clone()
     }
 
+    /// This thread is the one that takes the blocks: the one to be woken by a feed that
+    /// [wakes at once](super::Feed::wake_at_once). Before the first look.
+    pub fn attach(&self) {
+        self.shared.pipeline_thread.get_or_init(std::thread::current);
+    }
+
+    /// Takes nothing more: a source that waits for room need not wait. Also done by dropping the intake.
+    pub fn leave(&self) {
+        self.shared.gone.store(true, Ordering::Release);
+        wake(&self.shared.source_thread);
+    }
+
     /// Waits until the ring is half full or the source has ended, for `at_most`: a source that can
     /// wait wakes this thread for half a ring at a time. Blocks: only between cycles.
     pub fn wait(&self, at_most: Duration) {
-        self.shared.pipeline_thread.get_or_init(std::thread::current);
+        self.attach();
         if self.ring.is_empty() && !self.shared.ended.load(Ordering::Acquire) {
             std::thread::park_timeout(at_most);
         }
@@ -87,7 +95,6 @@ impl Intake {
 
 impl Drop for Intake {
     fn drop(&mut self) {
-        self.shared.gone.store(true, Ordering::Release);
-        wake(&self.shared.source_thread);
+        self.leave();
     }
 }

@@ -174,8 +174,8 @@ impl Control {
         if let Some(open) = self.pending.open.get_mut(&id) {
             open.ordered = pushed;
         }
-        if let (true, Some(thread)) = (pushed, &self.runner_thread) {
-            thread.thread().unpark();
+        if pushed {
+            self.wake_runner();
         }
         pushed
     }

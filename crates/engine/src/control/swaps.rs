@@ -101,8 +101,7 @@ impl Control {
             let prepare = std::panic::AssertUnwindSafe(|| prepare(&loader, &request.plugin, registry, infos));
             let prepared = std::panic::catch_unwind(prepare);
             // Fails only once the run is over: then all of it is freed here.
-            let _ =
-                inbox.send(Inbox::Prepared(prepared.unwrap_or_else(|_| Err("the new version panicked".to_owned()))));
+            inbox.send(Inbox::Prepared(prepared.unwrap_or_else(|_| Err("the new version panicked".to_owned()))));
         };
         if let Err(error) = std::thread::Builder::new().name("glottis-loader".to_owned()).spawn(work) {
             self.prepared(Err(format!("cannot start a thread: {error}")));

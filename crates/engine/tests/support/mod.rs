@@ -2,6 +2,7 @@
 //! the smallest real components, so that these tests are about the engine alone.
 #![allow(dead_code)]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ const SOURCE: &[Param] = &[
     Param::new("waits", Kind::Bool, "can wait").default("true"),
     Param::new("broken", Kind::Bool, "cannot be opened").default("false"),
     Param::new("endless", Kind::Bool, "goes on until it is stopped").default("false"),
+    Param::new("breaks", Kind::Bool, "fails once it has played something").default("false"),
+    Param::new("paces", Kind::Bool, "is no device, but keeps to real time").default("false"),
 ];
 
 struct Ramp {
@@ -49,10 +52,14 @@ struct Ramp {
     waits: bool,
     broken: bool,
     endless: bool,
+    breaks: bool,
+    paces: bool,
 }
 
 struct Playing {
-    stop: Arc<std::sync::atomic::AtomicBool>,
+    stop: Arc<AtomicBool>,
+    breaks: bool,
+    polls: u32,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -70,15 +77,15 @@ impl Source for Ramp {
     }
 
     fn live(&self) -> bool {
-        !self.waits
+        !self.waits && !self.paces
     }
 
     fn start(&mut self, mut feed: Feed) -> Result<Box<dyn Capture>, SourceError> {
-        let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let stop = Arc::new(AtomicBool::new(false));
         let (stopped, frames, endless) = (stop.clone(), self.frames, self.endless);
         let thread = std::thread::spawn(move || {
             let mut next = 0;
-            while (endless || next < frames) && !stopped.load(std::sync::atomic::Ordering::Acquire) {
+            while (endless || next < frames) && !stopped.load(Ordering::Acquire) {
                 let n = if endless { 160 } else { (frames - next).min(100) };
                 let samples: Vec<f32> = (next..next + n).map(|i| ramp(i as i64)).collect();
                 next += n;
@@ -90,19 +97,23 @@ impl Source for Ramp {
                 }
             }
         });
-        Ok(Box::new(Playing { stop, thread: Some(thread) }))
+        Ok(Box::new(Playing { stop, breaks: self.breaks, polls: 0, thread: Some(thread) }))
     }
 }
 
 impl Capture for Playing {
     fn poll(&mut self) -> Result<(), SourceError> {
+        self.polls += 1;
+        if self.breaks && self.polls == 5 {
+            return Err(SourceError::new("File", "the ramp broke", "mend it"));
+        }
         Ok(())
     }
 }
 
 impl Drop for Playing {
     fn drop(&mut self) {
-        self.stop.store(true, std::sync::atomic::Ordering::Release);
+        self.stop.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             let _ = thread.join();
@@ -213,6 +224,8 @@ pub fn registry(collected: &Collected) -> Registry {
             waits: s.bool("waits"),
             broken: s.bool("broken"),
             endless: s.bool("endless"),
+            breaks: s.bool("breaks"),
+            paces: s.bool("paces"),
         })
     });
     registry.add_encoder("floats", "floats", &[], |_, _, _| Ok(Floats));
@@ -239,16 +252,31 @@ pub struct Run {
 
 /// Starts a pipeline of a ramp with the given source keys and sinks.
 pub fn start(source: Table, sinks: Vec<Table>) -> Run {
+    let table = tree(source, sinks);
+    run(table, |_| {}, |pipeline, told| pipeline.start(told).unwrap())
+}
+
+/// The configuration of a ramp with the given source keys and sinks.
+pub fn tree(source: Table, sinks: Vec<Table>) -> Table {
+    Table::default()
+        .with("source", source.with("type", "ramp"))
+        .with("sink", sinks.into_iter().map(|s| s.with("type", "collect")).collect::<Vec<Table>>())
+}
+
+/// Runs a configuration, with the components above and `more`.
+pub fn run(
+    table: Table,
+    more: impl FnOnce(&mut Registry),
+    start: impl FnOnce(Pipeline, Box<dyn FnMut(&Event) + Send>) -> Running,
+) -> Run {
     let collected = Collected::default();
     let events = Events::default();
-    let table = Table::default()
-        .with("source", source.with("type", "ramp"))
-        .with("sink", sinks.into_iter().map(|s| s.with("type", "collect")).collect::<Vec<Table>>());
-    let config = Config::new(table, "".as_ref());
-    let pipeline = Pipeline::new(&config, &registry(&collected)).unwrap();
+    let mut registry = registry(&collected);
+    more(&mut registry);
+    let pipeline = Pipeline::new(&Config::new(table, "".as_ref()), &registry).unwrap();
     let told = events.clone();
-    let running = pipeline.start(move |event: &Event| told.put(event));
-    Run { running: running.unwrap(), collected, events }
+    let running = start(pipeline, Box::new(move |event: &Event| told.put(event)));
+    Run { running, collected, events }
 }
 
 impl Run {

@@ -3,7 +3,7 @@
 use glottis_core::param::{self, Param, Table, Value};
 use glottis_core::{Context, Place, Problem, Registry, Settings, Source};
 
-use super::{NODE, NodePlan, Plan, SINK, SOURCE, SinkPlan, TOP, again};
+use super::{Latency, NODE, NodePlan, Plan, SINK, SOURCE, SinkPlan, TOP, again};
 use crate::config::Config;
 
 /// The files a run reads: its configuration, and what its source names as `path`.
@@ -25,6 +25,7 @@ impl Reader<'_> {
     /// The plan, unless something is missing from it.
     pub(super) fn plan(&mut self) -> Option<Plan> {
         self.top();
+        let latency = self.latency();
         let source = self.source();
         let nodes = self.nodes();
         let names: Vec<String> = nodes.iter().map(|n| n.0.clone()).collect();
@@ -32,7 +33,7 @@ impl Reader<'_> {
         let nodes: Option<Vec<NodePlan>> = nodes.into_iter().map(|n| n.1).collect();
         let sinks: Option<Vec<SinkPlan>> = sinks.into_iter().collect();
         let (source_type, source) = source?;
-        Some(Plan { source, source_type, nodes: nodes?, sinks: sinks? })
+        Some(Plan { source, source_type, latency, nodes: nodes?, sinks: sinks? })
     }
 
     /// The source alone.
@@ -58,6 +59,8 @@ impl Reader<'_> {
                     Problem::new(entry.value.place.clone(), "version", "this version is not known")
                         .help("write `version = 1`"),
                 ),
+                // Looked at by itself.
+                ("latency", _) => {}
                 ("plugins", Value::List(items)) if items.iter().all(|i| matches!(i.value, Value::Text(_))) => {}
                 ("plugins", _) => self.wrong(place, "plugins", "a list of file names"),
                 ("source", _) => self.wrong(place, "source", "one table: write `[source]`"),
@@ -67,7 +70,7 @@ impl Reader<'_> {
                 (key, _) => {
                     let near = param::nearest(key, TOP.iter().map(|p| p.name));
                     let help = near
-                        .map_or("valid keys here: version, plugins, source, node, sink".to_owned(), |near| {
+                        .map_or("valid keys here: version, plugins, latency, source, node, sink".to_owned(), |near| {
                             format!("did you mean `{near}`?")
                         });
                     self.problems.push(Problem::new(place, key, format!("unknown key \"{key}\"")).help(help));
@@ -79,6 +82,16 @@ impl Reader<'_> {
             let problem = Problem::new(Place::None, "sink", "there is no sink");
             self.problems.push(problem.help("add at least one `[[sink]]` with a `type`"));
         }
+    }
+
+    fn latency(&mut self) -> Latency {
+        let profiles = [Latency::Normal, Latency::Lowest];
+        let Some(written) = self.config.table.get("latency") else { return Latency::default() };
+        let found = profiles.into_iter().find(|p| matches!(&written.value, Value::Text(name) if name == p.name()));
+        found.unwrap_or_else(|| {
+            self.wrong(written.place.clone(), "latency", "\"normal\" or \"lowest\"");
+            Latency::default()
+        })
     }
 
     fn wrong(&mut self, place: Place, key: &str, wanted: &str) {
