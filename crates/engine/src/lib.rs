@@ -33,6 +33,6 @@ pub mod watch;
 pub use command::{BadCommand, Command};
 pub use doctor::{Diagnosis, doctor};
 pub use event::{Event, EventKind};
-pub use pipeline::{Commander, Loader, Pipeline, Running, StartError};
+pub use pipeline::{Commander, Loader, Pipeline, Running, StartError, Watcher};
 pub use report::Report;
 pub use schema::schema;
