@@ -365,9 +365,7 @@ impl Inlet {
         if settled == Settled::Delivered {
             stats.ledger.padded.fetch_add(receipt.padded, Ordering::Relaxed);
             stats.chunks.fetch_add(receipt.chunks, Ordering::Relaxed);
-            if receipt.chunks > 0 {
-                stats.record(&receipt, clock::now());
-            }
+            stats.record(&receipt, clock::now());
         }
     }
 

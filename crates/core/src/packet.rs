@@ -208,6 +208,10 @@ impl Packet {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use = "settle it with the inlet it came from"]
 pub struct Receipt {
+    pub(crate) kind: Settling,
+    /// Positions of its first frame and of one past its last, padding left out.
+    pub(crate) at: i64,
+    pub(crate) end: i64,
     pub(crate) counted: u64,
     pub(crate) padded: u64,
     pub(crate) bytes: u64,
@@ -220,6 +224,9 @@ impl Receipt {
     /// One receipt for both: for a sink that writes several packets as one message.
     pub fn merge(self, later: Receipt) -> Receipt {
         Receipt {
+            kind: later.kind,
+            at: self.at.min(later.at),
+            end: self.end.max(later.end),
             counted: self.counted + later.counted,
             padded: self.padded + later.padded,
             bytes: self.bytes + later.bytes,
@@ -231,16 +238,55 @@ impl Receipt {
 
 impl From<&Packet> for Receipt {
     fn from(packet: &Packet) -> Receipt {
-        let padded = match packet.kind {
-            PacketKind::Data { padded, .. } => padded,
-            _ => 0,
+        let (kind, padded) = match packet.kind {
+            PacketKind::Data { padded, .. } => (Settling::Frames, padded),
+            PacketKind::End { reason, .. } => (Settling::End(reason), 0),
+            PacketKind::Begin | PacketKind::Abort { .. } => (Settling::Other, 0),
         };
         Receipt {
+            kind,
+            at: packet.at,
+            end: packet.at + i64::from(packet.frames().saturating_sub(padded)),
             counted: u64::from(packet.counted),
             padded: u64::from(padded),
             bytes: packet.body.len() as u64,
             chunks: u64::from(matches!(packet.kind, PacketKind::Data { .. })),
             stamps: packet.stamps,
         }
+    }
+}
+
+/// What a receipt stands for; of several that were merged, the last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Settling {
+    Frames,
+    End(Reason),
+    Other,
+}
+
+/// A packet that was delivered, or several that a sink wrote as one: which frames, and when they passed
+/// each border, in [`crate::clock`] nanoseconds. For measurements; see [`crate::inlet::SinkStats::watch`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Passage {
+    /// Position of its first frame, at the rate of the sink's edge.
+    pub at: i64,
+    /// One past its last frame, padding left out.
+    pub end: i64,
+    /// Why the segment ended, if this is the end of one; then there are no frames.
+    pub ended: Option<Reason>,
+    /// When it passed each border, up to the sink.
+    pub stamps: Stamps,
+    /// When the sink had written it.
+    pub written: u64,
+}
+
+impl Passage {
+    pub(crate) fn new(receipt: &Receipt, written: u64) -> Option<Passage> {
+        let ended = match receipt.kind {
+            Settling::Frames => None,
+            Settling::End(reason) => Some(reason),
+            Settling::Other => return None,
+        };
+        Some(Passage { at: receipt.at, end: receipt.end, ended, stamps: receipt.stamps, written })
     }
 }

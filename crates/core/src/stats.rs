@@ -1,10 +1,13 @@
 //! What one sink counts: written by its outlet on the pipeline thread and by its task, read by anyone.
 
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 
 use crate::histogram::{Histogram, Quantiles};
 use crate::ledger::Ledger;
-use crate::packet::Receipt;
+use crate::packet::{Passage, Receipt};
+
+type Watcher = Box<dyn Fn(&Passage) + Send + Sync>;
 
 /// What one sink counts. Each figure has one writer; anyone may read.
 #[derive(Default)]
@@ -32,6 +35,7 @@ pub struct SinkStats {
     /// Animation frames received from the service.
     pub animation_frames: AtomicU64,
     latency: [Histogram; 5],
+    watcher: OnceLock<Watcher>,
 }
 
 impl SinkStats {
@@ -42,7 +46,20 @@ impl SinkStats {
         std::array::from_fn(|i| (names[i], self.latency[i].read()))
     }
 
+    /// Has `watcher` called with every packet that is delivered, ends of segments included, on the sink's
+    /// task: for a measurement that wants each and not the quantiles of all. The first one stays.
+    pub fn watch(&self, watcher: impl Fn(&Passage) + Send + Sync + 'static) {
+        // A second one has no place: two measurements of one run would disturb each other.
+        let _ = self.watcher.set(Box::new(watcher));
+    }
+
     pub(crate) fn record(&self, receipt: &Receipt, written: u64) {
+        if let (Some(watcher), Some(passage)) = (self.watcher.get(), Passage::new(receipt, written)) {
+            watcher(&passage);
+        }
+        if receipt.chunks == 0 {
+            return;
+        }
         let s = receipt.stamps;
         let borders = [s.captured, s.taken, s.encoded, s.popped, written];
         self.latency[0].record(written.saturating_sub(s.captured) / 1000);

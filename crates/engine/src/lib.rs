@@ -42,6 +42,6 @@ pub use command::{BadCommand, Command};
 pub use doctor::{Diagnosis, doctor};
 pub use event::{Event, EventKind};
 pub use host::Host;
-pub use pipeline::{Commander, Loader, Pipeline, Running, StartError};
+pub use pipeline::{Commander, Loader, Pipeline, Running, StartError, Watcher};
 pub use report::Report;
 pub use schema::schema;

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use crossbeam_channel::Receiver;
 use glottis_core::feed::capture_ring;
 use glottis_core::inlet::Emit;
+use glottis_core::packet::Passage;
 use glottis_core::registry::Component;
 use glottis_core::source::SourceFormat;
 use glottis_core::{Context, Problem, Rate, Registry, Settings, SourceError, clock};
@@ -45,7 +46,12 @@ pub struct Pipeline {
     registry: Registry,
     context: Context,
     loader: Option<Loader>,
+    watcher: Option<Watcher>,
 }
+
+/// Is told of every packet a sink has delivered: the sink's index, and when the packet passed each border.
+/// Called on the sink's task.
+pub type Watcher = Arc<dyn Fn(usize, &Passage) + Send + Sync>;
 
 /// Loads the library at a path, for the command `swap`: its components, or what is wrong with it. Called
 /// on a thread of its own.
@@ -93,13 +99,20 @@ impl Pipeline {
         let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let context = Context { started, state_dir: state_dir(), ..Context::default() };
         let plan = Plan::new(config, registry, &context)?;
-        Ok(Pipeline { plan, config: config.clone(), registry: registry.clone(), context, loader: None })
+        Ok(Pipeline { plan, config: config.clone(), registry: registry.clone(), context, loader: None, watcher: None })
     }
 
     /// Lets the command `swap` load libraries. Without a loader it is refused.
     #[must_use]
     pub fn loader(mut self, loader: Loader) -> Pipeline {
         self.loader = Some(loader);
+        self
+    }
+
+    /// Has `watcher` told of every packet each sink delivers: for measurements.
+    #[must_use]
+    pub fn watch(mut self, watcher: Watcher) -> Pipeline {
+        self.watcher = Some(watcher);
         self
     }
 
@@ -197,6 +210,12 @@ impl Pipeline {
             Ok(built) => built,
             Err(problems) => return Err(StartError::Config(explain(&self.config, problems, &format))),
         };
+        if let Some(watcher) = self.watcher {
+            for (index, sink) in graph.sinks.iter().enumerate() {
+                let watcher = watcher.clone();
+                sink.control.stats().watch(move |passage| watcher(index, passage));
+            }
+        }
         let shop = Shop::new(self.loader, self.registry, self.config.base());
         let parts = Parts { source, source_type, format, known, shop, inbox, outbox };
         Ok(Ready { parts, graph, latency, interrupted: Arc::default() })

@@ -49,11 +49,19 @@ enum Standing {
     Bad,
 }
 
-/// Lets a message act; `bytes` is the length of its frame. Returns what to send.
-pub(crate) fn take(state: &mut State, who: &Who, bytes: usize, checked: Checked) -> Vec<Planned> {
+/// The frame a message came in.
+#[derive(Clone, Copy)]
+pub(crate) struct Frame {
+    pub(crate) bytes: usize,
+    /// When it had been read from the socket.
+    pub(crate) arrived: Duration,
+}
+
+/// Lets a message act. Returns what to send.
+pub(crate) fn take(state: &mut State, who: &Who, frame: Frame, checked: Checked) -> Vec<Planned> {
     let config = state.config.clone();
     let mut intake = Intake { state, who, config: &config, checked, planned: Vec::new() };
-    intake.judge_and_act(bytes);
+    intake.judge_and_act(frame);
     intake.planned
 }
 
@@ -66,7 +74,7 @@ struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    fn judge_and_act(&mut self, bytes: usize) {
+    fn judge_and_act(&mut self, frame: Frame) {
         let strike = self.state.strike(Point::Message(self.checked.kind), None);
         let ignored = strike.as_ref().is_some_and(|strike| strike.deed.ignore);
         let standing = self.standing();
@@ -75,7 +83,7 @@ impl Intake<'_> {
         let refusal = self.refusal();
         let effective = standing == Standing::Good && refusal.is_none() && !ignored;
         let payload = std::mem::replace(&mut self.checked.payload, Payload::None);
-        let mut message = self.message(bytes, session, &payload);
+        let mut message = self.message(frame, session, &payload);
         // Logged before it acts, so that what it causes comes after it.
         let first = if effective { self.state.licenses.samples(&self.checked.license_id) } else { 0 };
         message.accepted = effective && !matches!(payload, Payload::None);
@@ -178,11 +186,12 @@ impl Intake<'_> {
         }))
     }
 
-    fn message(&mut self, bytes: usize, session: SessionUse, payload: &Payload) -> Message {
+    fn message(&mut self, frame: Frame, session: SessionUse, payload: &Payload) -> Message {
         Message {
             socket: self.who.number,
+            arrived: frame.arrived,
             kind: self.checked.kind,
-            bytes,
+            bytes: frame.bytes,
             fields: std::mem::take(&mut self.checked.fields),
             session,
             license_id: self.checked.license_id.as_deref().map(super::log::shorten),

@@ -147,6 +147,10 @@ pub struct Request {
 pub struct Message {
     /// Number of the socket.
     pub socket: u64,
+    /// When its frame had been read from the socket, on the simulator's clock; the entry's `t` is when it was
+    /// judged.
+    #[serde(serialize_with = "crate::common::words::seconds")]
+    pub arrived: std::time::Duration,
     /// Which of the five kinds of message it is.
     pub kind: Kind,
     /// Length of the frame in bytes.

@@ -154,9 +154,10 @@ impl Socket<'_> {
 
     async fn text(&mut self, text: &str) -> Result<(), End> {
         let shared = self.shared;
+        let frame = intake::Frame { bytes: text.len(), arrived: shared.clock.now() };
         let checked = check::check(&shared.config, &self.who.user, text);
         let planned = shared.update(|state| match state.knows(self.who.number) {
-            true => intake::take(state, self.who, text.len(), checked),
+            true => intake::take(state, self.who, frame, checked),
             false => Vec::new(),
         });
         let too_large = text.len() > shared.config.max_message_bytes;
