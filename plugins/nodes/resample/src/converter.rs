@@ -7,6 +7,7 @@ use rubato::ResamplerConstructionError;
 
 use crate::Quality;
 use crate::fft::Fourier;
+use crate::filter::{HIGH, LOW_DELAY};
 use crate::polyphase::Polyphase;
 
 /// The largest sample that is taken for sound, 180 dB above full scale. rubato's transforms panic on
@@ -30,7 +31,8 @@ pub(crate) trait Converter: Send {
 /// The converter of `quality` between two different rates. Allocates.
 pub(crate) fn build(quality: Quality, from: Rate, to: Rate) -> Result<Box<dyn Converter>, Problem> {
     match quality {
-        Quality::High => Ok(Box::new(Polyphase::new(from, to))),
+        Quality::High => Ok(Box::new(Polyphase::new(&HIGH, from, to))),
+        Quality::LowDelay => Ok(Box::new(Polyphase::new(&LOW_DELAY, from, to))),
         Quality::Fast => match Fourier::new(from, to) {
             Ok(converter) => Ok(Box::new(converter)),
             Err(error) => Err(refused(from, to, &error)),

@@ -1,5 +1,5 @@
-//! The `high` converter: a polyphase filter (Crochiere and Rabiner 1983). Built on the control
-//! thread, runs on the pipeline thread.
+//! The `high` and `low-delay` converters: polyphase filters (Crochiere and Rabiner 1983). Built on the
+//! control thread, run on the pipeline thread.
 //!
 //! The ratio of two listed rates is a fraction L/M: output frame j lies j · M/L input frames into the
 //! block, whatever the block. So each block is the same fixed set of sums, and there is no position to
@@ -14,7 +14,7 @@ use glottis_core::{Fault, Rate};
 use multiversion::multiversion;
 
 use crate::converter::{Converter, copy_clean};
-use crate::filter;
+use crate::filter::Prototype;
 
 /// Outputs that are summed at once.
 const LANES: usize = 16;
@@ -45,14 +45,14 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(from: Rate, to: Rate) -> Plan {
+    fn new(prototype: &Prototype, from: Rate, to: Rate) -> Plan {
         let common = gcd(from.block(), to.block());
         let (l, m) = (to.block() / common, from.block() / common);
         let span = span(l, to.block());
         let (l, m) = (l as i64, m as i64);
         // Both in L-ths of an input frame.
         let period = l.max(m);
-        let reach = filter::REACH * period;
+        let reach = prototype.reach * period;
         // The last sum may not look beyond the block, and a whole number of output frames is exact.
         let latency = (reach as u64).div_ceil(m as u64) as i64;
         let middle = |output: usize| (output as i64 - latency) * m;
@@ -60,7 +60,7 @@ impl Plan {
         let last = |output| (middle(output) + reach).div_euclid(l);
 
         let tap = |output, frame: i64| match frame * l - middle(output) {
-            away if away.abs() <= reach => filter::tap(away as f64 / period as f64),
+            away if away.abs() <= reach => prototype.tap(away as f64 / period as f64),
             _ => 0.0,
         };
         let group = |output: usize| {
@@ -156,7 +156,7 @@ fn sums<const SPANS: usize>(rows: &[[f32; LANES]], inputs: [&[f32]; SPANS]) -> [
     sums
 }
 
-/// Flat and with a deep stop-band, late by 34 frames of the lower rate.
+/// Late by the reach of its prototype.
 pub(crate) struct Polyphase {
     plan: Plan,
     /// Frames kept from earlier blocks, then the block, then silence for lanes beyond its end.
@@ -167,8 +167,8 @@ pub(crate) struct Polyphase {
 
 impl Polyphase {
     /// Between two different rates.
-    pub(crate) fn new(from: Rate, to: Rate) -> Polyphase {
-        let plan = Plan::new(from, to);
+    pub(crate) fn new(prototype: &Prototype, from: Rate, to: Rate) -> Polyphase {
+        let plan = Plan::new(prototype, from, to);
         let history = vec![0.0; plan.frames().max(plan.kept + from.block())];
         Polyphase { plan, history, blocks: (from.block(), to.block()) }
     }
@@ -198,6 +198,7 @@ impl Converter for Polyphase {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::{HIGH, LOW_DELAY};
 
     fn pairs() -> impl Iterator<Item = (Rate, Rate)> {
         let rates = || Rate::LIST.into_iter().filter_map(Rate::new);
@@ -215,14 +216,14 @@ mod tests {
     }
 
     /// Output frame `at` as the definition has it: every tap times its sample, in f64.
-    fn directly(input: &[f32], at: i64, (from, to): (Rate, Rate)) -> f64 {
+    fn directly(prototype: &Prototype, input: &[f32], at: i64, (from, to): (Rate, Rate)) -> f64 {
         let (from, to) = (i64::from(from.hz()), i64::from(to.hz()));
         // In `to`-ths of an input frame.
-        let (middle, reach) = (at * from, filter::REACH * from.max(to));
+        let (middle, reach) = (at * from, prototype.reach * from.max(to));
         let frames = (middle - reach) / to - 1..=(middle + reach) / to + 1;
         let (mut sum, mut gain) = (0.0, 0.0);
         for frame in frames.filter(|frame| (frame * to - middle).abs() <= reach) {
-            let tap = filter::tap((frame * to - middle) as f64 / from.max(to) as f64);
+            let tap = prototype.tap((frame * to - middle) as f64 / from.max(to) as f64);
             let sample = usize::try_from(frame).ok().and_then(|frame| input.get(frame)).unwrap_or(&0.0);
             sum += tap * f64::from(*sample);
             gain += tap;
@@ -232,36 +233,55 @@ mod tests {
 
     #[test]
     fn every_pair_agrees_with_a_direct_convolution() {
-        for (from, to) in pairs() {
-            let mut converter = Polyphase::new(from, to);
+        for (prototype, (from, to)) in [&HIGH, &LOW_DELAY].into_iter().flat_map(|p| pairs().map(move |pair| (p, pair)))
+        {
+            let mut converter = Polyphase::new(prototype, from, to);
             let input = noise(4 * from.block());
             let mut output = vec![0.0; to.block()];
             for (i, block) in input.chunks(from.block()).enumerate() {
                 converter.convert(block, &mut output).unwrap();
                 for (j, &got) in output.iter().enumerate() {
                     let at = (i * to.block() + j) as i64 - i64::from(converter.latency());
-                    let want = directly(&input, at, (from, to));
+                    let want = directly(prototype, &input, at, (from, to));
                     assert!((f64::from(got) - want).abs() <= 1e-6, "{from} to {to}, frame {at}: {got}, not {want}");
                 }
             }
         }
     }
 
+    type Sum = fn(&Plan, &[f32], &mut [f32]);
+
+    /// As on a processor that has no more than this.
+    #[multiversion(targets("x86_64+avx2+fma"))]
+    fn sum_avx2(plan: &Plan, history: &[f32], output: &mut [f32]) {
+        sum_portable(plan, history, output);
+    }
+
+    #[multiversion(targets("x86_64+sse4.1"))]
+    fn sum_sse(plan: &Plan, history: &[f32], output: &mut [f32]) {
+        sum_portable(plan, history, output);
+    }
+
     #[test]
     fn every_processor_computes_the_same_bits() {
         for (from, to) in pairs() {
-            let plan = Plan::new(from, to);
+            let plan = Plan::new(&HIGH, from, to);
             let history = noise(plan.frames());
-            let (mut fast, mut portable) = (vec![0.0; to.block()], vec![0.0; to.block()]);
-            sum(&plan, &history, &mut fast);
-            sum_portable(&plan, &history, &mut portable);
-            assert!(fast.iter().zip(&portable).all(|(a, b)| a.to_bits() == b.to_bits()), "{from} to {to}");
+            let bits = |sum: Sum| {
+                let mut output = vec![0.0; to.block()];
+                sum(&plan, &history, &mut output);
+                output.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            };
+            let portable = bits(sum_portable);
+            for (name, sum) in [("the best", sum as Sum), ("AVX2", sum_avx2), ("SSE 4.1", sum_sse)] {
+                assert!(bits(sum) == portable, "{from} to {to}, {name}");
+            }
         }
     }
 
     #[test]
     fn blocks_of_other_rates_are_refused() {
-        let mut converter = Polyphase::new(Rate::new(48_000).unwrap(), Rate::new(16_000).unwrap());
+        let mut converter = Polyphase::new(&HIGH, Rate::new(48_000).unwrap(), Rate::new(16_000).unwrap());
         assert!(converter.convert(&[0.0; 441], &mut [0.0; 160]).is_err());
         assert!(converter.convert(&[0.0; 480], &mut [0.0; 80]).is_err());
     }

@@ -3,7 +3,7 @@
 mod common;
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc, violation_count};
-use common::{Bench, build, rate, sine};
+use common::{Bench, QUALITIES, build, rate, sine};
 use glottis_core::Rate;
 use glottis_core::param::Table;
 
@@ -12,7 +12,7 @@ static ALLOCATOR: AllocDisabler = AllocDisabler;
 
 #[test]
 fn every_pair_of_rates_converts_block_for_block() {
-    for quality in ["high", "fast"] {
+    for quality in QUALITIES {
         for from in Rate::LIST {
             for to in Rate::LIST {
                 let (_, samples) = Bench::new(quality, from, to).run(30, |_| 0.25);
@@ -38,7 +38,7 @@ fn the_same_rate_passes_bit_for_bit_without_delay() {
 
 #[test]
 fn bad_samples_leave_no_trace() {
-    for quality in ["high", "fast"] {
+    for quality in QUALITIES {
         let wave = sine(500, 48_000);
         let broken = |at: i64| match at {
             5_000 => f32::NAN,
@@ -59,7 +59,7 @@ fn bad_samples_leave_no_trace() {
 
 #[test]
 fn huge_samples_are_gone_a_few_blocks_later() {
-    for quality in ["high", "fast"] {
+    for quality in QUALITIES {
         let mut bench = Bench::new(quality, 44_100, 16_000);
         bench.run(2, |at| if at % 3 == 0 { f32::MAX } else { 9e8 });
         bench.run(4, |_| 0.0);
@@ -70,7 +70,7 @@ fn huge_samples_are_gone_a_few_blocks_later() {
 
 #[test]
 fn processing_allocates_nothing() {
-    for quality in ["high", "fast"] {
+    for quality in QUALITIES {
         for (from, to) in [(48_000, 16_000), (44_100, 16_000), (16_000, 48_000), (44_100, 96_000), (16_000, 16_000)] {
             let mut bench = Bench::new(quality, from, to);
             let wave = sine(1_000, from);

@@ -4,10 +4,10 @@
 
 mod common;
 
-use common::{Bench, response};
+use common::{Bench, QUALITIES, response};
 
 /// Tones the tables show.
-const TONES: [u32; 10] = [1_000, 4_000, 7_000, 7_200, 7_500, 8_000, 8_300, 9_000, 12_000, 20_000];
+const TONES: [u32; 11] = [1_000, 4_000, 6_400, 7_000, 7_200, 7_500, 8_000, 8_300, 9_000, 12_000, 20_000];
 
 #[test]
 fn high_is_flat_to_seven_kilohertz_and_stops_what_would_alias() {
@@ -28,6 +28,21 @@ fn high_is_flat_to_seven_kilohertz_and_stops_what_would_alias() {
 }
 
 #[test]
+fn low_delay_is_flat_to_six_kilohertz_and_stops_what_would_alias() {
+    for from in [48_000, 44_100, 32_000, 24_000, 96_000, 88_200] {
+        for hz in (400..=6_400).step_by(250) {
+            let level = response("low-delay", from, 16_000, hz);
+            assert!(level.abs() <= 0.06, "{from} to 16000: {hz} Hz passes at {level:.4} dB");
+        }
+        assert!(response("low-delay", from, 16_000, 7_000) >= -3.0);
+        for hz in (9_000..from / 2).step_by(235) {
+            let level = response("low-delay", from, 16_000, hz);
+            assert!(level <= -85.0, "{from} to 16000: {hz} Hz leaks at {level:.1} dB");
+        }
+    }
+}
+
+#[test]
 fn high_is_flat_to_seven_eighths_of_the_band_at_every_pair_of_rates() {
     for from in glottis_core::Rate::LIST {
         for to in glottis_core::Rate::LIST {
@@ -41,25 +56,34 @@ fn high_is_flat_to_seven_eighths_of_the_band_at_every_pair_of_rates() {
 }
 
 #[test]
-fn high_adds_neither_noise_nor_distortion() {
-    for from in [48_000, 44_100] {
-        for hz in [997, 3_001, 6_500] {
-            let (_, samples) = Bench::new("high", from, 16_000).run(110, common::sine(hz, from));
+fn high_and_low_delay_add_neither_noise_nor_distortion() {
+    // From 44.1 kHz `low-delay` lets images through that `high` does not.
+    for (quality, from, most) in [
+        ("high", 48_000, -120.0),
+        ("high", 44_100, -120.0),
+        ("low-delay", 48_000, -120.0),
+        ("low-delay", 44_100, -100.0),
+    ] {
+        for hz in [997, 3_001, 6_300] {
+            let (_, samples) = Bench::new(quality, from, 16_000).run(110, common::sine(hz, from));
             let rest = common::level(&without_tone(&samples[10 * 160..], hz, 16_000));
-            println!("{from} to 16000, {hz} Hz: {rest:.1} dB of noise and distortion");
-            assert!(rest <= -120.0, "{from} to 16000, {hz} Hz: {rest:.1} dB");
+            let measured = format!("{quality}, {from} to 16000, {hz} Hz: {rest:.1} dB of noise and distortion");
+            println!("{measured}");
+            assert!(rest <= most, "{measured}");
         }
     }
 }
 
 #[test]
-fn high_adds_no_image_above_the_old_band() {
+fn high_and_low_delay_add_no_image_above_the_old_band() {
     // Whatever is not the tone itself: subtract the best fitting tone from what came out.
-    for (from, to) in [(16_000, 48_000), (8_000, 44_100), (44_100, 48_000), (16_000, 24_000)] {
-        let hz = 3_000;
-        let (_, samples) = Bench::new("high", from, to).run(110, common::sine(hz, from));
-        let rest = without_tone(&samples[10 * to as usize / 100..], hz, to);
-        assert!(common::level(&rest) <= -100.0, "{from} to {to}: {:.1} dB of images", common::level(&rest));
+    for (quality, most) in [("high", -100.0), ("low-delay", -90.0)] {
+        for (from, to) in [(16_000, 48_000), (8_000, 44_100), (44_100, 48_000), (16_000, 24_000)] {
+            let hz = 3_000;
+            let (_, samples) = Bench::new(quality, from, to).run(110, common::sine(hz, from));
+            let rest = common::level(&without_tone(&samples[10 * to as usize / 100..], hz, to));
+            assert!(rest <= most, "{quality}, {from} to {to}: {rest:.1} dB of images");
+        }
     }
 }
 
@@ -88,6 +112,10 @@ fn delays_are_a_few_milliseconds() {
         for to in glottis_core::Rate::LIST {
             assert!(ms("fast", from, to) <= 5.1, "fast, {from} to {to}: {} ms", ms("fast", from, to));
             assert!(ms("high", from, to) <= 4.3, "high, {from} to {to}: {} ms", ms("high", from, to));
+            // 12 frames of the lower rate, rounded up to one of the output.
+            let (late, low) = (ms("low-delay", from, to), f64::from(from.min(to)));
+            assert!(late <= 12_000.0 / low + 1_000.0 / f64::from(to), "low-delay, {from} to {to}: {late} ms");
+            assert!(late <= 0.8 || low < 16_000.0, "low-delay, {from} to {to}: {late} ms");
             assert_eq!(ms("high", from, from), 0.0);
         }
     }
@@ -96,7 +124,7 @@ fn delays_are_a_few_milliseconds() {
 #[test]
 fn print_the_table() {
     for from in [48_000, 44_100] {
-        for quality in ["high", "fast"] {
+        for quality in QUALITIES {
             let latency = Bench::new(quality, from, 16_000).node.latency();
             print!("{from} to 16000, {quality}, {latency} frames late:");
             for hz in TONES {

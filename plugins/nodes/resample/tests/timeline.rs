@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Bench, rate, sine};
+use common::{Bench, QUALITIES, rate, sine};
 use glottis_core::Rate;
 
 fn pairs() -> impl Iterator<Item = (u32, u32)> {
@@ -11,7 +11,7 @@ fn pairs() -> impl Iterator<Item = (u32, u32)> {
 
 #[test]
 fn an_impulse_comes_out_at_its_own_position() {
-    for quality in ["high", "fast"] {
+    for quality in QUALITIES {
         for (from, to) in pairs() {
             let struck = i64::from(from) / 10 + 123;
             let (first, samples) = Bench::new(quality, from, to).run(20, |at| if at == struck { 1.0 } else { 0.0 });
@@ -24,8 +24,8 @@ fn an_impulse_comes_out_at_its_own_position() {
 
 #[test]
 fn a_sine_keeps_its_phase() {
-    // The delay of `high` is a whole number of frames, that of `fast` is rounded to one.
-    for (quality, most) in [("high", 0.001), ("fast", 0.51)] {
+    // The delays of `high` and `low-delay` are whole numbers of frames, that of `fast` is rounded to one.
+    for (quality, most) in [("high", 0.001), ("low-delay", 0.001), ("fast", 0.51)] {
         for (from, to) in pairs() {
             let hz = 400;
             let (first, samples) = Bench::new(quality, from, to).run(60, sine(hz, from));
@@ -57,7 +57,7 @@ fn nothing_drifts_over_minutes() {
 
 #[test]
 fn after_a_reset_the_node_is_as_new() {
-    for quality in ["high", "fast"] {
+    for quality in QUALITIES {
         for (from, to) in [(48_000, 16_000), (44_100, 16_000), (16_000, 48_000)] {
             let mut used = Bench::new(quality, from, to);
             used.run(37, sine(1_000, from));

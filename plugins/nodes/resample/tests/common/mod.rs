@@ -8,6 +8,8 @@ use glottis_core::param::{Table, check};
 use glottis_core::registry::{ComponentKind, Context};
 use glottis_core::{Block, Node, Problem, Rate, Registry};
 
+pub const QUALITIES: [&str; 3] = ["high", "low-delay", "fast"];
+
 pub fn rate(hz: u32) -> Rate {
     Rate::new(hz).unwrap()
 }
