@@ -19,6 +19,8 @@ my $frame = 2 * $channels;
 my $slice = int(4096 / $frame) * $frame;    # what a pipe takes whole or not at all
 my ($pipe, $inode, $job);
 my ($stalled, $ticks) = (0, 0);
+my $taken = 0;                              # when the pipe last took something
+my ($starved, $told) = (0, 0);              # frames that nobody took, and how many of them are told of
 my $begin = now();
 spill("$dir/ticking", '');
 
@@ -57,10 +59,15 @@ sub block {
     $job //= next_job();
     my $own = $job ? substr $job->{data}, $job->{at}, $size : '';
     $job->{start} //= now() if $job;
-    my $taken = emit($own . "\0" x ($size - length $own), length $own);
+    my $went = emit($own . "\0" x ($size - length $own), $job ? now() : $taken);
+    $starved += ($size - $went) / $frame;
+    if ($went == $size && $starved > $told) {
+        $told = $starved;
+        spill("$dir/starved", "$told\n");
+    }
     return if !$job;
     $job->{at} += length $own;
-    $job->{dropped} += length($own) - $taken if $taken < length $own;
+    $job->{dropped} += length($own) - $went if $went < length $own;
     return if $job->{at} < length $job->{data};
     spill("$job->{name}.done", sprintf "frames=%d start_ns=%.0f dropped=%d\n",
         $job->{at} / $frame, $job->{start} * 1e9, $job->{dropped} / $frame);
@@ -76,20 +83,21 @@ sub next_job {
     return { name => "$dir/queue/" . $first =~ s/\.raw$//r, data => $data, at => 0, dropped => 0 };
 }
 
-# Writes a block and returns how many bytes were taken. For a file it waits half a second for a server
-# that is late; silence that nobody takes is not worth waiting for.
+# Writes a block and returns how many bytes were taken. Where there is no room it waits, up to half a
+# second from when the pipe last took something, or from $since: the server may be late, or this clock may.
 sub emit {
-    my ($bytes, $precious) = @_;
-    return 0 if !$pipe || now() < $stalled;
-    my $deadline = now() + ($precious ? 0.5 : 0);
+    my ($bytes, $since) = @_;
     for (my $at = 0; $at < length $bytes; $at += $slice) {
+        return $at if !$pipe || now() < $stalled;
         while (!defined syswrite $pipe, substr $bytes, $at, $slice) {
-            my $left = $deadline - now();
-            return $at if $! != EAGAIN || $left <= 0;
+            return $at if $! != EAGAIN || now() > $since + 0.5;
             my $ready = '';
             vec($ready, fileno $pipe, 1) = 1;
-            select undef, $ready, undef, $left;
+            select undef, $ready, undef, 0.01;
+            plug();
+            return $at if !$pipe;
         }
+        $since = $taken = now();
     }
     return length $bytes;
 }
