@@ -20,3 +20,5 @@ mod same;
 mod swaps;
 #[path = "plugins/watch.rs"]
 mod watch;
+#[path = "plugins/watchdog.rs"]
+mod watchdog;

@@ -3,7 +3,8 @@
 //!
 //! Alive means that sound goes the whole way: the pipeline thread measures a level ten times a second,
 //! of silence too while a device is looked for, and the control thread tells of it. If either hangs, the
-//! levels stop, and with them the signs of life.
+//! levels stop, and with them the signs of life. They also stop when the run ends: that is told as soon as
+//! no more sound comes, since what is under way may take its time to be delivered.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -17,6 +18,7 @@ pub struct Service {
     /// Half of the time after which it takes us for dead.
     interval: Option<Duration>,
     told: Instant,
+    stopping: bool,
     /// Whether a source was open; until then no sound can go anywhere.
     begun: Arc<AtomicBool>,
 }
@@ -35,7 +37,7 @@ impl Service {
                 }
             });
         }
-        Service { interval, told: Instant::now(), begun }
+        Service { interval, told: Instant::now(), stopping: false, begun }
     }
 
     /// Takes note of an event.
@@ -47,10 +49,19 @@ impl Service {
                     self.begun.store(true, Relaxed);
                 }
                 tell(&[NotifyState::Status(&format!("{source}: {state}"))]);
+                if *state == "done" {
+                    self.stop();
+                }
             }
             EventKind::Level { .. } => self.alive(),
-            EventKind::Report(_) => tell(&[NotifyState::Stopping]),
+            EventKind::Report(_) => self.stop(),
             _ => {}
+        }
+    }
+
+    fn stop(&mut self) {
+        if !std::mem::replace(&mut self.stopping, true) {
+            tell(&[NotifyState::Stopping]);
         }
     }
 

@@ -6,6 +6,8 @@
 
 pub mod events;
 pub mod http;
+#[cfg(unix)]
+pub mod manager;
 pub mod process;
 pub mod sound;
 
