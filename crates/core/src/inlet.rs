@@ -70,11 +70,8 @@ pub fn queue(packets: usize, body_bytes: usize, emit: Emit) -> (Outfeed, Inlet, 
     // Two bodies are kept for the begin and the end of a segment.
     let packets = packets.max(4);
     let (filled_in, filled_out) = HeapRb::new(packets).split();
-    let (mut empty_in, empty_out) = HeapRb::new(packets).split();
-    for _ in 0..packets {
-        // The ring is as long as this loop: nothing can be refused.
-        let _ = empty_in.try_push(Body::with_capacity(body_bytes));
-    }
+    let (empty_in, empty_out) = HeapRb::new(packets).split();
+    let stack = (0..packets).map(|_| Body::with_capacity(body_bytes)).collect();
     let (command_in, command_out) = crossbeam_channel::unbounded();
     let shared = Arc::new(Shared {
         stats: Arc::default(),
@@ -87,7 +84,7 @@ pub fn queue(packets: usize, body_bytes: usize, emit: Emit) -> (Outfeed, Inlet, 
         pipeline: OnceLock::new(),
     });
     let outfeed =
-        Outfeed { filled: filled_in, empty: empty_out, capacity: packets, fresh: false, shared: shared.clone() };
+        Outfeed { filled: filled_in, empty: empty_out, stack, capacity: packets, fresh: false, shared: shared.clone() };
     let control = Control { commands: command_in, shared: shared.clone() };
     let inlet = Inlet {
         filled: filled_out,
@@ -108,6 +105,9 @@ pub type Emit = Arc<dyn Fn(SinkEvent) + Send + Sync>;
 pub struct Outfeed {
     filled: HeapProd<Packet>,
     empty: HeapCons<Body>,
+    /// Bodies at hand. The one that came back last goes out first, so that only as many are ever touched
+    /// as are under way at once.
+    stack: Vec<Body>,
     capacity: usize,
     fresh: bool,
     shared: Arc<Shared>,
@@ -116,10 +116,13 @@ pub struct Outfeed {
 impl Outfeed {
     /// An empty body to fill, or `None` while the sink's queue is full.
     pub fn body(&mut self) -> Option<Body> {
-        self.empty.try_pop().map(|mut body| {
-            body.clear();
-            body
-        })
+        // There is room for every body there is.
+        while let Some(body) = self.empty.try_pop() {
+            self.stack.push(body);
+        }
+        let mut body = self.stack.pop()?;
+        body.clear();
+        Some(body)
     }
 
     /// Queues a packet. Its body came from [`Outfeed::body`], so there is always room.
@@ -150,7 +153,7 @@ impl Outfeed {
 
     /// Packets that can be queued now.
     pub fn room(&self) -> usize {
-        self.empty.occupied_len()
+        self.stack.len() + self.empty.occupied_len()
     }
 
     /// Packets that can be queued when the queue is empty.

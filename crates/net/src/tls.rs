@@ -1,8 +1,9 @@
-//! TLS for HTTP and sockets: one client configuration with the ring provider and the web's roots
-//! compiled in. Made once per sink.
+//! TLS for HTTP and sockets: a client configuration with the ring provider and the web's roots compiled
+//! in. One for all sinks of the process that trust nobody else: it holds a hundred roots and a cache of
+//! sessions.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use rustls::ClientConfig;
 use rustls::RootCertStore;
@@ -17,6 +18,15 @@ use rustls::pki_types::pem::PemObject;
 /// # Errors
 /// What is wrong with the file.
 pub fn client(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
+    static COMMON: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    match (ca_file, COMMON.get()) {
+        (Some(_), _) => make(ca_file),
+        (None, Some(common)) => Ok(common.clone()),
+        (None, None) => make(None).map(|made| COMMON.get_or_init(|| made).clone()),
+    }
+}
+
+fn make(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = ca_file {
         for certificate in certificates(path)? {
@@ -54,5 +64,11 @@ mod tests {
         let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         std::fs::write(&file, own.cert.pem()).unwrap();
         assert!(client(Some(&file)).is_ok());
+    }
+
+    #[test]
+    fn who_trusts_nobody_else_shares_one_configuration() {
+        let (one, other) = (client(None).unwrap(), client(None).unwrap());
+        assert!(Arc::ptr_eq(&one, &other));
     }
 }
