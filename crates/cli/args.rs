@@ -178,6 +178,14 @@ pub enum Bench {
         /// The configuration; its source is a recording or stdin
         pipeline: PathBuf,
     },
+    /// How long sound takes, by stage: bursts of noise at the source, found in what the sinks wrote
+    ///
+    /// Runs the pipeline once, in real time. A file source plays the bursts instead of its recording, at
+    /// its rate; stdin is fed by the bench; any other source hears what --play or --play-command plays.
+    /// Network sinks speak to a simulator in this process, never to the service the file names; file
+    /// sinks write to a temporary folder. Where a sink sends only speech, each burst follows a spoken
+    /// sentence. The shares of the stages add up to the total.
+    Latency(Latency),
     /// How many live sessions with voice detection one core carries, against the RAVATAR simulator in a
     /// process of its own
     Sessions {
@@ -190,6 +198,34 @@ pub enum Bench {
         #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "20ms")]
         limit: Duration,
     },
+}
+
+#[derive(clap::Args, Debug)]
+pub struct Latency {
+    /// The configuration
+    pub pipeline: PathBuf,
+    /// How many bursts
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub bursts: u32,
+    /// From one burst to the next, 100ms or more; longer where a sink sends only speech
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "500ms")]
+    pub period: Duration,
+    /// RMS of a burst in dB below full scale
+    #[arg(long, value_name = "DBFS", default_value_t = -20.0, allow_negative_numbers = true)]
+    pub level: f64,
+    /// Measure this sink alone; the others are left out
+    #[arg(long, value_name = "NAME")]
+    pub sink: Option<String>,
+    /// Play the bursts to a microphone: an output device it hears, through a cable or the air, by name or
+    /// part of it, or `default`
+    #[arg(long, value_name = "DEVICE", conflicts_with = "play_command")]
+    pub play: Option<String>,
+    /// The same by a shell command; `{file}` is a WAV file to play
+    #[arg(long, value_name = "COMMAND")]
+    pub play_command: Option<String>,
+    /// Print each burst too
+    #[arg(long)]
+    pub each: bool,
 }
 
 #[derive(Subcommand, Debug)]

@@ -22,7 +22,7 @@
 //!
 //! This crate only gathers what the crates of the workspace offer.
 
-pub use glottis_source_microphone::devices;
+pub use glottis_source_microphone::{devices, play};
 
 pub use glottis_core as core;
 pub use glottis_core::param::{self, Param, Settings, Table};
@@ -36,6 +36,7 @@ pub use glottis_engine::{
 };
 pub use glottis_graph::config::{Problems, line_and_column};
 pub use glottis_graph::{Config, Graph, Plan, Turn};
+pub use glottis_measure as measure;
 pub use glottis_plugin as plugin;
 pub use glottis_sim as sim;
 pub use glottis_sink_avatarkit as avatarkit;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::args::{Bench, Common};
 
 mod choir;
+mod latency;
 mod sessions;
 mod threads;
 mod throughput;
@@ -13,6 +14,7 @@ mod throughput;
 pub fn bench(bench: &Bench, common: &Common) -> ExitCode {
     match bench {
         Bench::Throughput { pipeline } => throughput::throughput(pipeline, common),
+        Bench::Latency(args) => latency::latency(args, common),
         Bench::Sessions { sessions, time, limit } => sessions::sessions(*sessions, *time, *limit, common),
     }
 }

@@ -24,6 +24,7 @@ mod list;
 mod machine;
 mod microphone;
 mod owner;
+mod play;
 mod scene;
 mod stream;
 mod system;
@@ -33,6 +34,7 @@ mod world;
 use glottis_core::Registry;
 
 pub use list::{DefaultFormat, DeviceInfo, RateRange, devices};
+pub use play::play;
 
 /// Adds the source `microphone`.
 pub fn register(registry: &mut Registry) {

@@ -1,0 +1,125 @@
+//! Plays a sound to an output device, for measurements that a microphone hears. On the calling thread, which
+//! waits, and the host's own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
+use cpal::{Device, FromSample, OutputCallbackInfo, SampleFormat, SizedSample, Stream, StreamConfig};
+use glottis_core::clock;
+
+use crate::find::{choose, hosts, label};
+
+/// A device that has not asked for sound for so long is none.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the callback and the waiting thread share.
+#[derive(Default)]
+struct Shared {
+    /// When the first sample is heard, plus 1, in nanoseconds of the clock; 0 before the first call.
+    start: AtomicU64,
+    /// Calls so far.
+    calls: AtomicU64,
+    failed: AtomicBool,
+}
+
+/// Plays mono `sound` at `hz`, in every channel of the output device `name` (`default`, an id, a name or
+/// part of one), and returns when its last sample is out: when the first was heard, in nanoseconds of
+/// [`clock`], as far as the sound system can tell. Blocks.
+///
+/// # Errors
+/// There is no such device, it does not take this rate, or it failed; in words.
+pub fn play(name: &str, sound: &[f32], hz: u32) -> Result<u64, String> {
+    let _quiet = crate::owner::quiet();
+    let device = find(name)?;
+    let cannot = |error: cpal::Error| format!("cannot play to the output device \"{name}\" at {hz} Hz: {error}");
+    let native = device.default_output_config().map_err(cannot)?;
+    let config = StreamConfig { sample_rate: hz, ..native.config() };
+    let shared = Arc::new(Shared::default());
+    let stream = match native.sample_format() {
+        SampleFormat::I16 => open::<i16>(&device, config, sound, &shared),
+        SampleFormat::I32 => open::<i32>(&device, config, sound, &shared),
+        SampleFormat::F32 => open::<f32>(&device, config, sound, &shared),
+        other => return Err(format!("the output device \"{name}\" takes {other} samples, and those are not played")),
+    };
+    let stream = stream.map_err(cannot)?;
+    stream.play().map_err(cannot)?;
+    let start = wait(name, sound.len() as u64 * 1_000_000_000 / u64::from(hz.max(1)), &shared)?;
+    drop(stream);
+    Ok(start)
+}
+
+/// Waits until the last sample is heard.
+fn wait(name: &str, length: u64, shared: &Shared) -> Result<u64, String> {
+    let (mut calls, mut since) = (0, clock::now());
+    loop {
+        std::thread::sleep(Duration::from_millis(20));
+        if shared.failed.load(Ordering::Relaxed) {
+            return Err(format!("the output device \"{name}\" failed while it played"));
+        }
+        let start = shared.start.load(Ordering::Acquire);
+        if start > 0 && clock::now() > start + length {
+            return Ok(start - 1);
+        }
+        let now = shared.calls.load(Ordering::Relaxed);
+        if now != calls {
+            (calls, since) = (now, clock::now());
+        } else if clock::now() - since > PATIENCE.as_nanos() as u64 {
+            return Err(format!("the output device \"{name}\" asks for no sound"));
+        }
+    }
+}
+
+fn open<S: SizedSample + FromSample<f32>>(
+    device: &Device,
+    config: StreamConfig,
+    sound: &[f32],
+    shared: &Arc<Shared>,
+) -> Result<Stream, cpal::Error> {
+    let (ours, theirs, sound) = (shared.clone(), shared.clone(), sound.to_vec());
+    let channels = usize::from(config.channels).max(1);
+    let mut at = 0;
+    let fill = move |out: &mut [S], info: &OutputCallbackInfo| {
+        if at == 0 {
+            let stamps = info.timestamp();
+            let ahead = stamps.playback.duration_since(stamps.callback);
+            ours.start.store(clock::now() + ahead.as_nanos() as u64 + 1, Ordering::Release);
+        }
+        ours.calls.fetch_add(1, Ordering::Relaxed);
+        for frame in out.chunks_mut(channels) {
+            frame.fill(S::from_sample(sound.get(at).copied().unwrap_or(0.0)));
+            at += 1;
+        }
+    };
+    let failed = move |error: cpal::Error| {
+        // An underrun is a gap in what is heard, and the search for bursts tells.
+        if !matches!(error.kind(), cpal::ErrorKind::Xrun | cpal::ErrorKind::RealtimeDenied) {
+            theirs.failed.store(true, Ordering::Relaxed);
+        }
+    };
+    device.build_output_stream::<S, _, _>(config, fill, failed, Some(PATIENCE))
+}
+
+/// The device of that name, on whatever sound interface has it.
+fn find(name: &str) -> Result<Device, String> {
+    let mut seen = Vec::new();
+    for id in hosts() {
+        let Ok(host) = cpal::host_from_id(id) else { continue };
+        if name == "default" {
+            if let Some(device) = host.default_output_device().filter(|d| d.default_output_config().is_ok()) {
+                return Ok(device);
+            }
+            continue;
+        }
+        let Ok(devices) = host.output_devices() else { continue };
+        let mut devices: Vec<Device> = devices.collect();
+        let labels: Vec<_> = devices.iter().map(label).collect();
+        if let Ok(index) = choose(name, &labels) {
+            return Ok(devices.swap_remove(index));
+        }
+        seen.extend(labels.into_iter().map(|label| label.id));
+    }
+    let there = if seen.is_empty() { "none is found".to_owned() } else { format!("there are: {}", seen.join(", ")) };
+    Err(format!("there is no output device \"{name}\"; {there}"))
+}
