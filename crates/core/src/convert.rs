@@ -39,6 +39,13 @@ pub fn f32_to_i16_slice(samples: &[f32], out: &mut [i16]) {
 /// Samples to 16 bits, little-endian, as many as the shorter of the two slices holds.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2+fma", "x86_64+sse4.1"))]
 pub fn f32_to_s16le(samples: &[f32], out: &mut [u8]) {
+    f32_to_s16le_portable(samples, out);
+}
+
+/// [`f32_to_s16le`] with the instructions the caller is compiled for, where that takes the best the
+/// processor has: to compare with.
+#[inline(always)]
+pub fn f32_to_s16le_portable(samples: &[f32], out: &mut [u8]) {
     let (pairs, _) = out.as_chunks_mut::<2>();
     for (out, &sample) in pairs.iter_mut().zip(samples) {
         *out = f32_to_i16(sample).to_le_bytes();

@@ -15,9 +15,10 @@
 //! | [`registry`] | the list of components a configuration can name |
 //! | [`ledger`], [`stats`], [`histogram`] | where every captured frame went, and how late |
 //! | [`event`] | what the outside is told |
-//! | [`convert`], [`clock`], [`drift`] | sample conversion, the monotonic clock, and how a device differs from it |
+//! | [`convert`], [`base64`], [`clock`], [`drift`] | sample conversion, base64, the monotonic clock, and how a device differs from it |
 
 pub mod audio;
+pub mod base64;
 pub mod clock;
 pub mod convert;
 pub mod detector;

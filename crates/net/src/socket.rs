@@ -15,7 +15,8 @@ use rustls::ClientConfig;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 pub use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
@@ -82,6 +83,13 @@ pub struct Socket {
     pinged: Instant,
     opened: Instant,
     messages: u64,
+}
+
+/// A text message, which must be UTF-8: it is not looked through, as [`Message::Text`] would be, because
+/// one made of texts and base64 cannot be anything else.
+pub fn text(message: Bytes) -> Message {
+    debug_assert!(std::str::from_utf8(&message).is_ok(), "a text message that is no text");
+    Message::Frame(Frame::message(message, OpCode::Data(Data::Text), true))
 }
 
 /// What a socket has to say.

@@ -25,7 +25,6 @@
 
 mod claim;
 mod config;
-mod encode;
 mod error;
 mod file;
 mod flac;
@@ -39,7 +38,6 @@ mod recording;
 mod track;
 mod wav;
 
-pub use encode::Base64;
 pub use message::{Line, Message};
 
 use config::Config;

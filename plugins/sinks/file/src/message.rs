@@ -6,9 +6,7 @@ use std::fmt;
 use std::io::Write as _;
 
 use glottis_core::param::nearest;
-use glottis_core::{Place, Problem};
-
-use crate::encode::Base64;
+use glottis_core::{Place, Problem, base64};
 
 /// What a message can be filled with.
 const NAMES: [&str; 6] = ["audio", "seq", "segment", "at", "rate", "frames"];
@@ -27,22 +25,15 @@ const DIGITS: usize = 20;
 /// let len = message.write(&line, &mut out).unwrap();
 /// assert_eq!(&out[..len], br#"{"n":7,"audio":"AAEC"}"#);
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct Message {
     parts: Vec<Part>,
-    base64: Base64,
 }
 
 impl fmt::Debug for Message {
     // The text may hold a key of the service: not for logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Message({} parts)", self.parts.len())
-    }
-}
-
-impl PartialEq for Message {
-    fn eq(&self, other: &Message) -> bool {
-        self.parts == other.parts
     }
 }
 
@@ -83,7 +74,7 @@ impl Message {
     /// A hole that is almost one of these, no `{audio}`, or a text that is not JSON once it is
     /// filled in. Place and path are left empty.
     pub fn parse(text: &str) -> Result<Message, Problem> {
-        let message = Message { parts: split(text)?, base64: Base64::new() };
+        let message = Message { parts: split(text)? };
         if !message.parts.contains(&Part::Audio) {
             return Err(flaw("the message has no {audio}").help("put \"{audio}\" where the sound belongs"));
         }
@@ -111,7 +102,7 @@ impl Message {
             .iter()
             .map(|part| match part {
                 Part::Text(text) => text.len(),
-                Part::Audio => Base64::len(audio),
+                Part::Audio => base64::len(audio),
                 _ => DIGITS,
             })
             .sum()
@@ -126,7 +117,7 @@ impl Message {
             match part {
                 Part::Text(text) => rest.write_all(text.as_bytes()).ok()?,
                 Part::Audio => {
-                    let taken = self.base64.encode(line.audio, rest)?;
+                    let taken = base64::encode(line.audio, rest)?;
                     rest = &mut rest[taken..];
                 }
                 Part::Seq => write!(rest, "{}", line.seq).ok()?,

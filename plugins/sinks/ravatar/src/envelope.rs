@@ -1,26 +1,10 @@
 //! Outgoing messages. A voice message is the same text around every chunk or turn, so that is made
-//! once and the sound is base64-encoded in between, in a buffer that is used again. Owned by the
+//! once and the sound is base64-encoded in between, in the bytes of the message before. Owned by the
 //! sink's task.
 
-use base64::Engine;
-use base64::engine::general_purpose::PAD;
-use bytes::BytesMut;
-use glottis_net::socket::Utf8Bytes;
+use bytes::Bytes;
+use glottis_core::base64;
 use serde_json::{Map, Value, json};
-
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-type Base64 = base64::engine::Simd;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-fn base64() -> Base64 {
-    Base64::standard(PAD)
-}
-
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-type Base64 = base64::engine::GeneralPurpose;
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn base64() -> Base64 {
-    Base64::new(&base64::alphabet::STANDARD, PAD)
-}
 
 /// Whose messages, and about what: the fields every message carries. Field names are the service's.
 #[derive(Clone, Copy)]
@@ -78,14 +62,14 @@ impl Identity<'_> {
 ///     session: None,
 /// };
 /// let message = Envelope::new(&identity).pcm(&[0, 0, 1, 0]);
-/// assert!(message.ends_with(r#""audio_base64_pcm":"AAABAA=="}"#));
+/// assert!(message.ends_with(br#""audio_base64_pcm":"AAABAA=="}"#));
 /// ```
 pub struct Envelope {
     /// A voice message up to where its payload field is named, and the fields of a text message.
     voice: String,
     text: Map<String, Value>,
-    buffer: BytesMut,
-    engine: Base64,
+    /// The voice message before.
+    last: Bytes,
 }
 
 /// The payload fields, as they are begun.
@@ -104,8 +88,7 @@ impl Envelope {
             // The object without its closing brace: one more field follows.
             voice: fields.strip_suffix('}').unwrap_or(&fields).to_owned(),
             text: identity.fields("text", "text"),
-            buffer: BytesMut::new(),
-            engine: base64(),
+            last: Bytes::new(),
         }
     }
 
@@ -114,15 +97,15 @@ impl Envelope {
         self.len(PCM, bytes)
     }
 
-    /// The message for a chunk of 16-bit little-endian samples, which only live sessions have. Does
-    /// not allocate once the buffer has its size and earlier messages are gone.
-    pub fn pcm(&mut self, body: &[u8]) -> Utf8Bytes {
+    /// The message for a chunk of 16-bit little-endian samples, which only live sessions have. UTF-8, as
+    /// all messages. Does not allocate if the message before is gone and was no shorter.
+    pub fn pcm(&mut self, body: &[u8]) -> Bytes {
         self.enclose(PCM, body)
     }
 
     /// The message for a whole turn: `file` is WAV, WebM or Ogg. `push_to_talk` says that a human
     /// marked its borders.
-    pub fn blob(&mut self, file: &[u8], push_to_talk: bool) -> Utf8Bytes {
+    pub fn blob(&mut self, file: &[u8], push_to_talk: bool) -> Bytes {
         self.enclose(if push_to_talk { PUSH_TO_TALK_BLOB } else { BLOB }, file)
     }
 
@@ -132,25 +115,30 @@ impl Envelope {
     }
 
     fn len(&self, field: &str, bytes: usize) -> usize {
-        self.voice.len() + field.len() + bytes.div_ceil(3) * 4 + SUFFIX.len()
+        self.voice.len() + field.len() + base64::len(bytes) + SUFFIX.len()
     }
 
-    fn enclose(&mut self, field: &str, payload: &[u8]) -> Utf8Bytes {
-        self.buffer.reserve(self.len(field, payload.len()));
-        self.buffer.extend_from_slice(self.voice.as_bytes());
-        self.buffer.extend_from_slice(field.as_bytes());
-        let (start, encoded) = (self.buffer.len(), payload.len().div_ceil(3) * 4);
-        self.buffer.resize(start + encoded, 0);
-        let written = self.engine.encode_slice(payload, &mut self.buffer[start..]);
-        debug_assert_eq!(written, Ok(encoded));
-        self.buffer.extend_from_slice(SUFFIX.as_bytes());
-        let message = Utf8Bytes::try_from(self.buffer.split().freeze());
-        debug_assert!(message.is_ok(), "two texts with base64 between them");
-        message.unwrap_or_default()
+    fn enclose(&mut self, field: &str, payload: &[u8]) -> Bytes {
+        // One that is still on its way is not written over.
+        let mut message = std::mem::take(&mut self.last).try_into_mut().unwrap_or_default();
+        message.resize(self.len(field, payload.len()), 0);
+        let (voice, rest) = message.split_at_mut(self.voice.len());
+        let (name, rest) = rest.split_at_mut(field.len());
+        let (audio, suffix) = rest.split_at_mut(base64::len(payload.len()));
+        voice.copy_from_slice(self.voice.as_bytes());
+        name.copy_from_slice(field.as_bytes());
+        let written = base64::encode(payload, audio);
+        debug_assert_eq!(written, Some(audio.len()));
+        suffix.copy_from_slice(SUFFIX.as_bytes());
+        // Split off whole: that makes the bytes shared once and for all, where each new message would
+        // make them so anew, with an allocation.
+        let message = message.split().freeze();
+        self.last = message.clone();
+        message
     }
 
     /// The message for a text turn.
-    pub fn text(&self, request: &str) -> Utf8Bytes {
+    pub fn text(&self, request: &str) -> Bytes {
         let mut fields = self.text.clone();
         fields.insert("request".to_owned(), json!(request));
         Value::Object(fields).to_string().into()
@@ -172,8 +160,8 @@ mod tests {
         }
     }
 
-    fn parsed(message: &Utf8Bytes) -> Value {
-        serde_json::from_str(message.as_str()).unwrap()
+    fn parsed(message: &Bytes) -> Value {
+        serde_json::from_slice(message).unwrap()
     }
 
     /// C34, C35, C36: exactly these fields, in all five kinds.
@@ -229,7 +217,7 @@ mod tests {
         let mut payload = |samples: &[i16]| {
             let bytes: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
             let message = envelope.pcm(&bytes);
-            assert_eq!(message.as_str().len(), envelope.pcm_len(bytes.len()));
+            assert_eq!(message.len(), envelope.pcm_len(bytes.len()));
             parsed(&message)["audio_base64_pcm"].as_str().unwrap().to_owned()
         };
         assert_eq!(payload(&[0, 1, -1, 32767, -32768]), "AAABAP///38AgA==");
@@ -243,8 +231,8 @@ mod tests {
         let mut envelope = Envelope::new(&identity());
         for limit in 1000..1010 {
             let longest = envelope.longest_blob(limit);
-            assert!(envelope.blob(&vec![0; longest], true).as_str().len() <= limit);
-            assert!(envelope.blob(&vec![0; longest + 1], true).as_str().len() > limit);
+            assert!(envelope.blob(&vec![0; longest], true).len() <= limit);
+            assert!(envelope.blob(&vec![0; longest + 1], true).len() > limit);
         }
         assert_eq!(envelope.longest_blob(10), 0);
     }
@@ -254,10 +242,10 @@ mod tests {
         let mut envelope = Envelope::new(&identity());
         let body = [0; 8192];
         drop(envelope.pcm(&body));
-        let first = envelope.pcm(&body).as_str().as_ptr();
-        assert_eq!(envelope.pcm(&body).as_str().as_ptr(), first);
+        let first = envelope.pcm(&body).as_ptr();
+        assert_eq!(envelope.pcm(&body).as_ptr(), first);
         let held = envelope.pcm(&[7; 8192]);
         let other = envelope.pcm(&[9; 8192]);
-        assert_ne!(held.as_str(), other.as_str(), "a message still on its way is not written over");
+        assert_ne!(held, other, "a message still on its way is not written over");
     }
 }

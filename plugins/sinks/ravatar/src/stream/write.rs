@@ -6,7 +6,7 @@ use std::time::Duration;
 use glottis_core::ledger::Settled;
 use glottis_core::sink::SinkAction;
 use glottis_core::{Cause, Packet, PacketKind, Reason, TurnMode, clock};
-use glottis_net::socket::{Lost, Message, Utf8Bytes};
+use glottis_net::socket::{Bytes, Lost, text};
 
 use super::{Arrival, Work, Writing};
 use crate::outbox::Letter;
@@ -106,15 +106,15 @@ impl Work<'_> {
     }
 
     /// The letter and its message; `None` if that is too long, which is told.
-    fn fold(&mut self, letter: Letter) -> Option<(Letter, Utf8Bytes)> {
+    fn fold(&mut self, letter: Letter) -> Option<(Letter, Bytes)> {
         let message = match &letter {
             Letter::Turn(blob) => self.envelope.blob(&blob.file, blob.flag),
             Letter::Text(command) => match &command.action {
                 SinkAction::Text(text) => self.envelope.text(text),
-                _ => Utf8Bytes::default(),
+                _ => Bytes::new(),
             },
         };
-        let (bytes, most) = (message.as_str().len(), self.with.config.max_message);
+        let (bytes, most) = (message.len(), self.with.config.max_message);
         if bytes <= most {
             return Some((letter, message));
         }
@@ -131,11 +131,11 @@ impl Work<'_> {
         None
     }
 
-    fn write(&mut self, writing: Writing, message: Utf8Bytes) -> Result<(), Lost> {
+    fn write(&mut self, writing: Writing, message: Bytes) -> Result<(), Lost> {
         self.arrival = Arrival::Unknown;
-        self.last = message.as_str().len();
-        self.writing = Some((writing, message.as_str().len()));
-        self.with.socket.send(Message::Text(message))
+        self.last = message.len();
+        self.writing = Some((writing, message.len()));
+        self.with.socket.send(text(message))
     }
 
     /// The message on its way is out.
