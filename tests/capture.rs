@@ -4,112 +4,22 @@
 
 mod support;
 
+#[path = "capture/desk.rs"]
+mod desk;
+#[path = "capture/doctor.rs"]
+mod doctor;
+#[path = "capture/onset.rs"]
+mod onset;
+#[path = "capture/resume.rs"]
+mod resume;
 #[path = "rig/mod.rs"]
 mod rig;
 
-use std::time::Instant;
-
+use desk::{TAPE, books_balance, levels, listen, microphone, number, source_is, stop};
 use glottis::sim::ravatar::Config;
 use rig::Rig;
 use serde_json::Value;
-use support::events::Events;
-use support::process::glottis;
-use support::{Project, Run, avatar, simulator, sound, was_left_in_order};
-
-const TAPE: &str =
-    "[[sink]]\nname = \"tape\"\ntype = \"file\"\npath = \"tape.raw\"\nformat = \"raw\"\nturn = { mode = \"always\" }\n";
-
-fn microphone(more: &str) -> String {
-    format!("version = 1\n[source]\ntype = \"microphone\"\nchannel = 0\n{more}\n")
-}
-
-/// Starts a run in this environment.
-fn listen(env: &[(String, String)], project: &Project) -> Run {
-    let mut command = glottis();
-    command.arg("run").arg(project.path("pipeline.toml")).args(["--events", "-", "--control", "-"]);
-    command.envs(env.iter().cloned()).stdin(std::process::Stdio::piped());
-    Run::spawn(command)
-}
-
-fn source_is(run: &mut Run, state: &str) -> Value {
-    run.wait_for(|event| event["source"] == "microphone" && event["state"] == state)
-}
-
-/// Some sound goes through.
-fn levels(run: &mut Run) {
-    (0..5).for_each(|_| drop(run.wait_for_event("level")));
-}
-
-fn stop(mut run: Run) -> Events {
-    run.close_stdin();
-    let ended = run.finish();
-    ended.exits(0).events()
-}
-
-fn states(events: &Events) -> Vec<&str> {
-    events.named("state").filter(|e| e["source"] == "microphone").map(|e| e["state"].as_str().unwrap()).collect()
-}
-
-fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap_or_default()
-}
-
-/// The timeline has no hole, and what stands in for lost sound is counted as lost: by the source to the
-/// frame, by the sink in whole blocks.
-#[track_caller]
-fn books_balance(events: &Events, project: &Project, losses: u64) {
-    let report = events.report();
-    let (source, tape) = (&report["source"], &events.sink("tape")["ledger"]);
-    assert_eq!(report["balanced"], true);
-    let taped = sound::samples(&project.read("tape.raw")).len() as u64;
-    assert_eq!((taped, number(&source["captured"])), (number(&tape["captured"]), number(&tape["captured"])));
-    let (lost, gap) = (number(&source["dropped"]["device"]), number(&tape["dropped"]["gap"]));
-    let overrun = number(&source["dropped"]["overrun"]);
-    assert!(gap > 0 && (lost + overrun).abs_diff(gap) < losses * 2 * 480, "{source} {tape}");
-    let told: u64 = events.named("gap").map(|gap| number(&gap["frames"])).sum();
-    assert_eq!(told, gap, "every lost frame is told of");
-}
-
-/// Lost and back: the run goes on with one timeline.
-fn survives(rig: &mut Rig, host: &str, lose: fn(&Rig), mend: fn(&Rig)) {
-    let project = Project::new(&(microphone(&format!("host = \"{host}\"")) + TAPE));
-    let mut run = listen(rig.env(), &project);
-    source_is(&mut run, "open");
-    levels(&mut run);
-    lose(rig);
-    source_is(&mut run, "lost");
-    let error = run.wait_for_event("error");
-    assert_eq!((&error["code"], &error["fatal"]), (&"media_aborted".into(), &false.into()), "{error}");
-    assert!(!error["advice"].as_str().unwrap_or_default().is_empty());
-    source_is(&mut run, "searching");
-    // Time goes on without a device.
-    levels(&mut run);
-    mend(rig);
-    let back = Instant::now();
-    source_is(&mut run, "open");
-    println!("{host}: sound again {} ms after the device was back", back.elapsed().as_millis());
-    levels(&mut run);
-    let events = stop(run);
-    assert_eq!(states(&events), ["opening", "open", "lost", "searching", "open", "done"]);
-    assert_eq!(events.reasons("tape"), ["stop"], "one segment from start to stop");
-    books_balance(&events, &project, 1);
-}
-
-#[test]
-fn a_microphone_that_is_unplugged_and_plugged_in_again() {
-    let Some(mut rig) = Rig::up() else { return };
-    for host in ["alsa", "pulseaudio"] {
-        survives(&mut rig, host, Rig::unplug, Rig::replug);
-    }
-}
-
-#[test]
-fn a_sound_server_that_is_killed_and_started_again() {
-    let Some(mut rig) = Rig::up() else { return };
-    for host in ["alsa", "pulseaudio"] {
-        survives(&mut rig, host, Rig::crash, Rig::mend);
-    }
-}
+use support::{Project, avatar, simulator, sound, was_left_in_order};
 
 /// What comes back has another rate: it is converted to the rate the run began with.
 #[test]
@@ -189,20 +99,4 @@ fn a_busy_microphone_is_tried_three_times_more_and_then_ends_the_run() {
     let waits: Vec<u64> = events.named("retry").map(|retry| number(&retry["in_ms"])).collect();
     assert_eq!(waits, [1000, 2000, 4000]);
     assert_eq!(project.read("tape.raw"), b"of an earlier run", "no sink began anything");
-}
-
-#[test]
-fn with_wait_a_run_begins_when_a_microphone_is_plugged_in() {
-    let Some(rig) = Rig::up() else { return };
-    rig.unplug();
-    let project = Project::new(&(microphone("wait = true") + TAPE));
-    let mut run = listen(rig.env(), &project);
-    let error = run.wait_for_event("error");
-    assert_eq!((&error["code"], &error["retryable"]), (&"no_specified_media_found".into(), &true.into()));
-    source_is(&mut run, "searching");
-    rig.replug();
-    source_is(&mut run, "open");
-    levels(&mut run);
-    let events = stop(run);
-    assert_eq!(events.sink("tape")["ledger"]["dropped"]["gap"], Value::Null, "time begins with the first sound");
 }

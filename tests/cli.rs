@@ -12,6 +12,7 @@ mod doctor;
 mod help;
 #[path = "cli/listings.rs"]
 mod listings;
+#[cfg(unix)]
 #[path = "cli/service.rs"]
 mod service;
 #[path = "cli/sim.rs"]

@@ -3,38 +3,16 @@
 
 mod support;
 
+#[path = "capture/desk.rs"]
+mod desk;
 #[path = "rig/mod.rs"]
 mod rig;
 
+use desk::{TAPE, levels, listen, microphone, source_is, stop};
 use glottis::sim::ravatar::Config;
 use rig::Rig;
 use serde_json::Value;
-use support::events::Events;
-use support::process::glottis;
-use support::{CHUNK, Project, Run, TOO_LONG, avatar, heard, simulator, sound, was_left_in_order};
-
-const MICROPHONE: &str = "version = 1\n[source]\ntype = \"microphone\"\nchannel = 0\n";
-
-/// Starts a run that hears the microphone of `rig`.
-fn listen(rig: &Rig, project: &Project) -> Run {
-    let mut command = glottis();
-    command.arg("run").arg(project.path("pipeline.toml")).args(["--events", "-", "--control", "-"]);
-    command.envs(rig.env().iter().cloned()).stdin(std::process::Stdio::piped());
-    Run::spawn(command)
-}
-
-fn source_opens(run: &mut Run) {
-    run.wait_for(|event| event["source"] == "microphone" && event["state"] == "open");
-}
-
-/// Ends the run; its books are in order.
-fn stop(mut run: Run) -> Events {
-    run.close_stdin();
-    let ended = run.finish();
-    let events = ended.exits(0).events();
-    assert_eq!(events.report()["balanced"], true);
-    events
-}
+use support::{CHUNK, Project, TOO_LONG, avatar, heard, simulator, sound, was_left_in_order};
 
 /// A machine that is too slow for the sound server proves nothing: then the test is run again.
 fn again_if_too_slow(test: impl Fn(&Rig) -> bool) {
@@ -62,24 +40,24 @@ fn latency_is_reported(sink: &Value) {
 #[test]
 fn what_is_played_is_recorded_bit_for_bit() {
     again_if_too_slow(|rig| {
-        let sink = "[[sink]]\nname = \"tape\"\ntype = \"file\"\npath = \"out.raw\"\nformat = \"raw\"\nturn = { mode = \"always\" }\n";
         let played = sound::noise(2 * 3 * 48_000, 51);
-        let project = Project::new(&format!("{MICROPHONE}{sink}")).with("in.wav", sound::wav(48_000, 2, &played));
-        let mut run = listen(rig, &project);
-        source_opens(&mut run);
+        let project = Project::new(&(microphone("") + TAPE)).with("in.wav", sound::wav(48_000, 2, &played));
+        let mut run = listen(rig.env(), &project);
+        source_is(&mut run, "open");
         if rig.play(&project.path("in.wav")).dropped > 0 {
             return false;
         }
         // What was handed to the server last comes through its buffer. Events of the time before this
         // answer have come by then.
         run.ask(r#"{"do":"stats"}"#);
-        (0..5).for_each(|_| drop(run.wait_for_event("level")));
+        levels(&mut run);
         let events = stop(run);
+        assert_eq!(events.report()["balanced"], true);
         if events.named("gap").count() > 0 {
             return false;
         }
         assert_eq!(events.only("ready")["source"]["rate"], 48_000);
-        let recorded = sound::samples(&project.read("out.raw"));
+        let recorded = sound::samples(&project.read("tape.raw"));
         let left: Vec<i16> = played.iter().copied().step_by(2).collect();
         let start = recorded.iter().position(|sample| *sample != 0).expect("it was heard");
         // The noise may itself begin with zeros.
@@ -104,19 +82,20 @@ fn a_spoken_turn_reaches_the_service() {
     const TURN: &str = "turn = { mode = \"speech\", hangover = \"700ms\" }\n";
     again_if_too_slow(|rig| {
         let simulator = simulator(Config { answers: vec!["I see.".into()], ..Config::default() });
-        let tape = format!("[[sink]]\nname = \"tape\"\ntype = \"file\"\npath = \"out.raw\"\nformat = \"raw\"\n{TURN}");
+        let tape = format!("[[sink]]\nname = \"tape\"\ntype = \"file\"\npath = \"tape.raw\"\nformat = \"raw\"\n{TURN}");
         let chunk = "chunk = { frames = 4096, flush = \"pad\" }\n";
-        let pipeline =
-            format!("{MICROPHONE}{NODES}{}{tape}{chunk}", avatar(&simulator, &format!("{TURN}linger = \"20s\"")));
+        let avatar = avatar(&simulator, &format!("{TURN}linger = \"20s\""));
+        let pipeline = microphone("") + NODES + &avatar + &tape + chunk;
         let stereo: Vec<i16> = sound::speech().into_iter().flat_map(|sample| [sample; 6]).collect();
         let project = Project::new(&pipeline).with("in.wav", sound::wav(48_000, 2, &stereo));
-        let mut run = listen(rig, &project);
+        let mut run = listen(rig.env(), &project);
         run.wait_for(|event| event["sink"] == "avatar" && event["state"] == "open");
         if rig.play(&project.path("in.wav")).dropped > 0 {
             return false;
         }
         run.wait_for(|event| event["event"] == "segment_end" && event["sink"] == "avatar");
         let events = stop(run);
+        assert_eq!(events.report()["balanced"], true);
         assert!(events.named("reply").any(|reply| reply["text"] == "I see."), "the service heard a turn");
         if events.named("gap").count() > 0 || events.spans("avatar") != events.spans("tape") {
             return false;
@@ -124,7 +103,7 @@ fn a_spoken_turn_reaches_the_service() {
         assert!(events.reasons("avatar").contains(&"speech_end"), "{:?}", events.reasons("avatar"));
         let spoken: usize = events.spans("avatar").iter().map(|(_, frames)| frames).sum();
         assert!(spoken > 2 * 16_000, "the sentence is three seconds long: {spoken} frames");
-        let taped = sound::samples(&project.read("out.raw"));
+        let taped = sound::samples(&project.read("tape.raw"));
         assert!(simulator.wait_for(TOO_LONG, |state| state.active_sessions() == 0));
         let heard = without_silent_chunks(&heard(&simulator));
         sound::is_equal(&heard, &without_silent_chunks(&taped));

@@ -11,6 +11,8 @@ mod args;
 mod bench;
 mod check;
 mod components;
+#[cfg(not(unix))]
+mod ctrl_c;
 mod demo;
 mod devices;
 mod doctor;
@@ -20,6 +22,7 @@ mod plugins;
 mod progress;
 mod ravatar;
 mod run;
+#[cfg_attr(not(unix), path = "no_service.rs")]
 mod service;
 mod sim;
 mod stop;

@@ -5,7 +5,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
+#[cfg(unix)]
 use signal_hook::iterator::Signals;
+
+#[cfg(not(unix))]
+use crate::ctrl_c::Signals;
 
 /// How long a signal waits for a run that is just starting. One that waits longer, for the header of
 /// a stream perhaps, has opened nothing yet.

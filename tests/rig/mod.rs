@@ -74,15 +74,28 @@ impl Rig {
         Some(variables(&refuse))
     }
 
+    /// Lets the device that [refuses](Rig::refusing) open from now on.
+    pub fn relent(&self) {
+        self.done(&["relent"]);
+    }
+
+    /// Lets it refuse again.
+    pub fn relapse(&self) {
+        self.done(&["relapse"]);
+    }
+
     /// Waits until somebody listens, plays a 16-bit WAV file, and returns when its last sample is out.
+    ///
+    /// The file's time goes on while there is no device, and what is played then is dropped.
     pub fn play(&self, file: &Path) -> Playing {
         let text = self.done(&["play", &file.to_string_lossy()]);
-        let field = |name: &str| {
-            text.split_whitespace()
-                .find_map(|word| word.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
-                .unwrap_or_else(|| panic!("no {name} in {text}"))
-        };
+        let field = |name: &str| number(&text, name);
         Playing { frames: field("frames"), start_ns: field("start_ns"), dropped: field("dropped") }
+    }
+
+    /// Ends what is being played, as if the file were over.
+    pub fn hush(&self) {
+        self.done(&["hush"]);
     }
 
     /// Takes the device away.
@@ -110,6 +123,22 @@ impl Rig {
     pub fn mend(&self) {
         let (rate, channels) = (self.rate.to_string(), self.channels.to_string());
         self.done(&["up", "--rate", &rate, "--channels", &channels]);
+    }
+
+    /// When the device was last given back, by whichever of these, in nanoseconds of the system's
+    /// monotonic clock: a moment before.
+    pub fn back_ns(&self) -> u64 {
+        number(&self.done(&["status"]), "back_ns")
+    }
+
+    /// Lets the sound server hang.
+    pub fn freeze(&self) {
+        self.done(&["freeze"]);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.done(&["thaw"]);
     }
 
     /// Delivers nothing for so many seconds, without an error. Returns at once.
@@ -149,6 +178,13 @@ fn script() -> PathBuf {
         }
         assert!(folder.pop(), "tests/rig/virtual-mic is not there");
     }
+}
+
+/// The number behind `name=`.
+fn number(text: &str, name: &str) -> u64 {
+    text.split_whitespace()
+        .find_map(|word| word.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+        .unwrap_or_else(|| panic!("no {name} in {text}"))
 }
 
 fn variables(output: &Output) -> Vec<(String, String)> {

@@ -67,6 +67,7 @@ sub block {
     }
     return if !$job;
     $job->{at} += length $own;
+    $job->{data} = substr $job->{data}, 0, $job->{at} if unlink "$dir/hush";
     $job->{dropped} += length($own) - $went if $went < length $own;
     return if $job->{at} < length $job->{data};
     spill("$job->{name}.done", sprintf "frames=%d start_ns=%.0f dropped=%d\n",

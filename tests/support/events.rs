@@ -118,7 +118,8 @@ impl Events {
         self.gaps().map(|(gap, lost)| (gap + lost).min(end).saturating_sub(gap.max(at))).sum()
     }
 
-    fn gaps(&self) -> impl Iterator<Item = (usize, usize)> {
+    /// Where each hole in the timeline lies: its first frame and its length.
+    pub fn gaps(&self) -> impl Iterator<Item = (usize, usize)> {
         let number = |event: &Value, key: &str| event[key].as_u64().unwrap() as usize;
         self.named("gap").map(move |event| (number(event, "at"), number(event, "frames")))
     }

@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use crate::args::{Bench, Common};
 
+#[cfg(target_os = "linux")]
 mod choir;
 mod latency;
+#[cfg_attr(not(target_os = "linux"), path = "no_sessions.rs")]
 mod sessions;
 mod threads;
 mod throughput;

@@ -119,7 +119,8 @@ fn a_pause_shifts_what_follows_and_loses_nothing() {
             // Empty and in its third block: a pause falls between two blocks.
             Taken::Empty if paused.is_none() && stamps.len() >= 3 => {
                 assert!(capture.pause(true));
-                std::thread::sleep(Duration::from_millis(300));
+                let meanwhile = play(&mut *build(keys(&path).with("pace", "realtime")), 10).expect("a playable file");
+                assert_eq!(meanwhile.times.len(), 10, "100 ms of one that goes on");
                 assert!(intake.queued() <= 1, "more comes than what was on its way");
                 paused = Some(stamps.len() + intake.queued());
                 assert!(capture.pause(false));

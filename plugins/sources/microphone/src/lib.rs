@@ -16,6 +16,7 @@
 //! | `glottis devices` | looks what devices there are; it can hang too |
 //! | the host's own | runs the callback |
 
+mod attempt;
 mod capture;
 mod config;
 mod errors;
@@ -24,6 +25,8 @@ mod list;
 mod machine;
 mod microphone;
 mod owner;
+mod pace;
+mod patience;
 mod play;
 mod scene;
 mod stream;

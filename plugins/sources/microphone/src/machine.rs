@@ -13,25 +13,9 @@
 use glottis_core::source::{SourceError, SourceEvent};
 
 use crate::errors;
+use crate::patience::{MS, Need, Patience, Wait, stirred};
 
-const MS: u64 = 1_000_000;
 const SECOND: u64 = 1000 * MS;
-
-/// Attempts after the first for a device that somebody else has, and one that fails.
-const TRIES: u32 = 3;
-
-/// Least time between two restarts of a device that fails.
-const RESTART: u64 = 10 * SECOND;
-
-/// Between looks for a device that has gone: the first, the longest in the first ten minutes (so that it
-/// is found within half a second of its return where only trying finds it), and the longest.
-const LOOK: (u64, u64, u64) = (100 * MS, 250 * MS, SECOND);
-
-/// Looks in ten minutes.
-const LOOKS: u32 = 2400;
-
-/// Between attempts that nobody expects to succeed until a user acts.
-const SLOW: u64 = 30 * SECOND;
 
 /// Between changes to a better device that then does not open: the first time, and the longest.
 const CHANGE: (u64, u64) = (10 * SECOND, 600 * SECOND);
@@ -126,12 +110,7 @@ pub struct Machine {
     /// Told, and not open since.
     searching: bool,
     plain: bool,
-    /// Codes of refusals that were told and counted since a device was open.
-    told: Vec<(&'static str, u32)>,
-    looks: u32,
-    restarted: Option<u64>,
-    /// Restarts of a failing device that followed each other closely.
-    restarts: u32,
+    patience: Patience,
     scene: Option<Scene>,
     /// The scene the device was opened in, once it was seen.
     opened_in: Option<Scene>,
@@ -151,10 +130,7 @@ impl Machine {
             ever: false,
             searching: false,
             plain: false,
-            told: Vec::new(),
-            looks: 0,
-            restarted: None,
-            restarts: 0,
+            patience: Patience::default(),
             scene: None,
             opened_in: None,
             tried: None,
@@ -200,12 +176,8 @@ impl Machine {
         self.ever = true;
         self.searching = false;
         self.plain = false;
-        self.told.clear();
-        self.looks = 0;
+        self.patience.opened(now);
         self.opened_in = self.scene.clone();
-        if self.restarted.is_some_and(|at| now.saturating_sub(at) > 2 * RESTART) {
-            self.restarts = 0;
-        }
         orders.push(state("open", Some(device)));
     }
 
@@ -224,18 +196,12 @@ impl Machine {
         if !failing {
             return self.open(orders);
         }
-        let wait = match self.restarted {
-            Some(at) if self.restarts >= TRIES => SLOW.saturating_sub(now.saturating_sub(at)),
-            Some(at) => RESTART.saturating_sub(now.saturating_sub(at)),
-            None => 0,
-        };
-        self.restarts += 1;
-        self.restarted = Some(now + wait);
+        let (attempt, wait) = self.patience.failed(now);
         if wait == 0 {
             return self.open(orders);
         }
         self.state = State::Waiting { until: now + wait };
-        orders.push(retry(self.restarts, wait, errors::RECORDER));
+        orders.push(retry(attempt, wait, errors::RECORDER));
     }
 
     fn search(&mut self, orders: &mut Vec<Order>) {
@@ -249,69 +215,26 @@ impl Machine {
             self.plain = true;
             return self.open(orders);
         }
-        let stirred = std::mem::take(&mut self.stirred);
-        let count = self.count(error.code);
-        let Some(wait) = self.patience(now, error.code, count) else {
+        let (code, changed) = (error.code, std::mem::take(&mut self.stirred));
+        let Some(Wait { ns, news, retry: announced }) = self.patience.refused(now, code, self.need()) else {
             self.state = State::Over;
             return orders.push(Order::End(error));
         };
-        let code = error.code;
-        if count == 0 {
+        if news {
             orders.push(Order::Tell(SourceEvent::Error { error, retryable: true }));
         }
         self.search(orders);
-        if matches!(code, errors::IN_USE | errors::RECORDER) && count < TRIES && (code == errors::IN_USE || !self.ever)
-        {
-            orders.push(retry(count + 1, wait, code));
+        if let Some((attempt, wait)) = announced {
+            orders.push(retry(attempt, wait, code));
         }
-        if code == errors::RECORDER && !self.ever {
-            self.restarted = Some(now + wait);
-        }
-        // What has just changed may be what was missing; once, so that a flickering device costs no more
-        // than looking for it.
-        let wait = if stirred { wait.min(LOOK.0) } else { wait };
-        self.state = State::Waiting { until: now + wait };
+        self.state = State::Waiting { until: now + if changed { stirred(ns) } else { ns } };
     }
 
-    /// How often a refusal with this code came before, since a device was open.
-    fn count(&mut self, code: &'static str) -> u32 {
-        match self.told.iter_mut().find(|(told, _)| *told == code) {
-            Some((_, count)) => {
-                *count += 1;
-                *count
-            }
-            None => {
-                self.told.push((code, 0));
-                0
-            }
-        }
-    }
-
-    /// How long to wait after the refusal with this code that followed `count` like it; `None`: no
-    /// longer.
-    fn patience(&mut self, now: u64, code: &str, count: u32) -> Option<u64> {
-        match code {
-            errors::IN_USE if count < TRIES => Some(SECOND << count),
-            errors::IN_USE if self.ever => Some(RESTART),
-            errors::PERMISSION_DENIED | errors::CONSTRAINTS if self.ever => Some(SLOW),
-            errors::NOT_FOUND if self.ever || self.patient => Some(self.look()),
-            errors::IN_USE | errors::PERMISSION_DENIED | errors::CONSTRAINTS | errors::NOT_FOUND => None,
-            // While a device comes back it may fail in any way.
-            _ if self.ever => Some(self.look()),
-            _ if count < TRIES => Some(match self.restarted {
-                Some(at) => RESTART.saturating_sub(now.saturating_sub(at)),
-                None => 0,
-            }),
-            _ => None,
-        }
-    }
-
-    fn look(&mut self) -> u64 {
-        self.looks = self.looks.saturating_add(1);
-        match self.looks {
-            1 => LOOK.0,
-            looks if looks < LOOKS => LOOK.1,
-            _ => LOOK.2,
+    fn need(&self) -> Need {
+        match (self.ever, self.patient) {
+            (true, _) => Need::Again,
+            (false, true) => Need::First,
+            (false, false) => Need::Now,
         }
     }
 

@@ -8,25 +8,23 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select_biased, unbounded};
-use glottis_core::drift::{STEP_NS, Steady};
 use glottis_core::feed::{Channel, FeedStats};
 use glottis_core::source::SourceError;
 use glottis_core::{Feed, clock};
-use glottis_source_door::{Stretch, door, elastic};
+use glottis_source_door::{door, elastic};
 
+use crate::attempt::{Attempt, Phase};
 use crate::capture::{Host, spawn};
 use crate::config::{Clock, Config};
 use crate::errors;
 use crate::machine::{Input, Scene};
 use crate::owner::{Opening, Started};
+use crate::pace::Pace;
 use crate::scene;
-use crate::stream::{Shared, Watch};
+use crate::stream::Shared;
 
 /// Opening takes 30 ms as a rule; a hung server lets it hang.
 pub const OPEN_LIMIT: Duration = Duration::from_secs(5);
-
-/// A device that is open gives sound within this time, or is none.
-const PROOF_LIMIT: Duration = Duration::from_secs(1);
 
 /// For so long the end of a stream, and the cause of its error, is waited for.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
@@ -53,38 +51,12 @@ pub enum Word {
     Seen(Scene),
 }
 
-/// A stream, from the order to open it to the moment it is dropped.
-struct Stream {
-    number: u64,
-    shared: Arc<Shared>,
-    /// Dropped to let the owner of the stream go.
-    stop: Option<Sender<Infallible>>,
-    phase: Phase,
-    /// Since when it is in this phase.
-    since: u64,
-    watch: Watch,
-    /// Once it is open.
-    started: Started,
-}
-
-enum Phase {
-    Opening,
-    /// It is open, and has given no sound yet.
-    Proving,
-    Open,
-    /// It failed, and the machine knows.
-    Failed(Option<SourceError>),
-    Closing(Option<SourceError>),
-    /// It failed before it gave any sound.
-    Discarding(SourceError),
-}
-
 /// The sound system. See the module.
 pub struct System {
     config: Config,
     /// Here while no stream has it.
     feed: Option<Feed>,
-    stream: Option<Stream>,
+    stream: Option<Attempt>,
     numbers: u64,
     hanging: Arc<AtomicUsize>,
     words: Sender<(u64, Word)>,
@@ -96,34 +68,6 @@ pub struct System {
     stats: Arc<FeedStats>,
     /// An answer that is due at once.
     answer: Option<Input>,
-}
-
-/// Keeps the stream on the system's clock.
-#[derive(Default)]
-struct Pace {
-    steady: Steady,
-    stretch: Arc<Stretch>,
-    /// When it was last thought over.
-    thought: u64,
-}
-
-impl Pace {
-    /// A device begins. Until its clock is known the sound is stretched as that of the one before, which
-    /// may well be the same.
-    fn begin(&mut self, now: u64) {
-        self.steady.restart();
-        self.thought = now;
-    }
-
-    fn keep(&mut self, now: u64, stats: &FeedStats) {
-        if now.saturating_sub(self.thought) < STEP_NS {
-            return;
-        }
-        self.thought = now;
-        if let Some(least) = stats.converted.take() {
-            self.stretch.set(self.steady.step(now, least));
-        }
-    }
 }
 
 impl System {
@@ -154,7 +98,7 @@ impl System {
     pub fn stop(&mut self) {
         self.take_feed_back();
         self.feed = None;
-        let Some(Stream { number, stop, .. }) = self.stream.take() else { return };
+        let Some(Attempt { number, stop, .. }) = self.stream.take() else { return };
         drop(stop);
         let deadline = std::time::Instant::now() + FAREWELL_LIMIT;
         while let Ok((from, word)) = self.inbox.recv_deadline(deadline) {
@@ -175,7 +119,7 @@ impl System {
     /// What has become of the stream.
     fn look(&mut self, now: u64) -> Option<Input> {
         let stream = self.stream.as_mut()?;
-        let waited = Duration::from_nanos(now.saturating_sub(stream.since));
+        let waited = stream.waited(now);
         match &mut stream.phase {
             Phase::Opening if waited > OPEN_LIMIT => {
                 let text = format!("opening the microphone: nothing happens for {} s", OPEN_LIMIT.as_secs());
@@ -255,7 +199,7 @@ impl System {
         let Some(mut feed) = self.feed.take() else { return };
         let hz = stream.started.hz;
         let made = match self.config.clock {
-            Clock::Correct => elastic(hz, feed.rate(), self.pace.stretch.clone()).map(Some),
+            Clock::Correct => elastic(hz, feed.rate(), self.pace.stretch()).map(Some),
             Clock::Measure | Clock::Ignore => door(hz, feed.rate()),
         };
         if self.config.clock == Clock::Ignore {
@@ -278,33 +222,6 @@ impl System {
             channel => channel,
         });
         stream.shared.put_feed(feed);
-    }
-}
-
-impl Stream {
-    /// What is wrong with a stream that reports no error.
-    fn ails(&mut self, now: u64) -> Option<String> {
-        let name = &self.started.name;
-        if let Some(silence) = self.watch.silent(now, &self.shared) {
-            return Some(format!("the microphone \"{name}\" has given no sound for {:.1} s", silence.as_secs_f64()));
-        }
-        let count = self.watch.storm(now, &self.shared)?;
-        Some(format!("the microphone \"{name}\" had {count} overruns within seconds"))
-    }
-
-    /// Why a stream that has given no sound for so long after it was opened is none.
-    fn mute(&self, waited: Duration) -> Option<SourceError> {
-        let name = &self.started.name;
-        let failed = self.shared.error().map(|error| errors::opening(name, &error));
-        failed.or_else(|| {
-            let text = format!("the microphone \"{name}\" is open and gives no sound");
-            (waited > PROOF_LIMIT).then(|| errors::error(errors::RECORDER, text))
-        })
-    }
-
-    fn enter(&mut self, phase: Phase, now: u64) {
-        self.phase = phase;
-        self.since = now;
     }
 }
 
@@ -333,16 +250,7 @@ impl Host for System {
         };
         match begun {
             Ok(()) => {
-                let now = clock::now();
-                self.stream = Some(Stream {
-                    number,
-                    shared,
-                    stop: Some(stop),
-                    phase: Phase::Opening,
-                    since: now,
-                    watch: Watch::new(now),
-                    started: Started::default(),
-                });
+                self.stream = Some(Attempt::new(number, shared, stop, clock::now()));
             }
             Err(error) => self.answer = Some(Input::Refused(error)),
         }
@@ -380,7 +288,7 @@ impl Host for System {
                 return Some(input);
             }
             if self.config.clock == Clock::Correct
-                && let Some(Stream { phase: Phase::Open, .. }) = &self.stream
+                && let Some(Attempt { phase: Phase::Open, .. }) = &self.stream
             {
                 self.pace.keep(now, &self.stats);
             }

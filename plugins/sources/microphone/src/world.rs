@@ -391,6 +391,28 @@ fn the_first_device_is_tried_as_often_as_its_error_deserves() {
 }
 
 #[test]
+fn a_device_that_somebody_else_has_is_taken_within_half_a_second_of_its_being_free() {
+    for busy_ms in [150, 700, 1100, 2600, 3100, 5000, 6900] {
+        let script = [change(busy_ms, 0, Shape::Fine)];
+        let ran = ran(World::new(vec![Shape::Busy], &script, 100, 500), false);
+        assert_eq!(ran.codes(), [errors::IN_USE]);
+        assert_eq!(ran.world.open, Some(0), "free after {busy_ms} ms");
+    }
+}
+
+#[test]
+fn also_where_it_was_taken_in_the_middle_of_a_run_and_for_minutes() {
+    for busy_ms in [300, 1700, 30_000, 300_000] {
+        let lost = [change(3000, 0, Shape::Gone(Loss::Told)), change(1000, 0, Shape::Busy)];
+        let script = [lost[0], lost[1], change(busy_ms, 0, Shape::Fine)];
+        let ran = ran(World::new(vec![Shape::Fine], &script, 100, 500), false);
+        assert_eq!(ran.states(), ["open", "lost", "searching", "open"]);
+        assert_eq!(ran.codes(), [errors::ABORTED, errors::NOT_FOUND, errors::IN_USE]);
+        assert_eq!(ran.world.open, Some(0), "free after {busy_ms} ms");
+    }
+}
+
+#[test]
 fn a_device_that_does_not_do_what_is_asked_is_opened_as_it_is() {
     let ran = ran(World::new(vec![Shape::Odd], &[], 10, 1000), false);
     assert_eq!(ran.states(), ["open"]);

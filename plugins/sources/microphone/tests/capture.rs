@@ -77,11 +77,15 @@ fn listen(keys: Table, out: Option<PathBuf>) -> Result<(), SourceError> {
     });
     let mut block = Block::new(format.rate);
     let mut samples = Vec::new();
+    let mut quiet = Quiet { enough: format.rate.hz() as usize / 5, ..Quiet::default() };
     loop {
         match intake.take(&mut block) {
             Taken::Block => {
                 assert_eq!(block.at, samples.len() as i64, "no block is missing");
                 samples.extend_from_slice(block.samples());
+                if quiet.again(block.samples()) {
+                    println!("{SAYS}quiet");
+                }
             }
             Taken::Empty => intake.wait(Duration::from_millis(2)),
             Taken::Ended => break,
@@ -112,6 +116,24 @@ fn listen(keys: Table, out: Option<PathBuf>) -> Result<(), SourceError> {
     println!("{SAYS}ended {} {lost}", intake.total());
     drop(capture);
     Ok(())
+}
+
+/// Notices when sound has been followed by a fifth of a second of silence: all that was played is there.
+#[derive(Default)]
+struct Quiet {
+    enough: usize,
+    /// Frames of silence since the last sound; `None` before it and once it was told.
+    silent: Option<usize>,
+}
+
+impl Quiet {
+    fn again(&mut self, samples: &[f32]) -> bool {
+        match samples.iter().rev().position(|s| s.abs() > 1e-5) {
+            Some(silent) => self.silent = Some(silent),
+            None => self.silent = self.silent.map(|silent| silent + samples.len()),
+        }
+        self.silent.take_if(|silent| *silent >= self.enough).is_some()
+    }
 }
 
 // ---- its parent --------------------------------------------------------------------------------------
@@ -200,8 +222,7 @@ fn heard(rig: &Rig, hz: u32, samples: &[i16], told: &[(&str, &str)]) -> Vec<i16>
         let mut listener = Listener::start(rig.env(), &told);
         assert_eq!(listener.says("listening"), format!("{hz} {hz} {}", if hz == 16_000 { 1 } else { 2 }));
         let playing = rig.play(&played);
-        // What has just been written takes a moment to arrive; silence follows it, so more does no harm.
-        std::thread::sleep(Duration::from_millis(400));
+        listener.says_in_time("quiet");
         let ended = listener.stop();
         if playing.dropped == 0 && ended.ends_with(" 0") {
             let bytes = std::fs::read(&out).expect("the child wrote it");

@@ -1,0 +1,94 @@
+//! `glottis doctor` on a microphone that is there.
+
+use std::f64::consts::TAU;
+
+use serde_json::Value;
+
+use super::rig::Rig;
+use crate::support::process::{Ended, glottis};
+use crate::support::{Project, Run, sound};
+
+const HZ: u32 = 16_000;
+
+/// Half a minute of somebody speaking.
+fn speech() -> Vec<i16> {
+    sound::speech()[8_000..32_000].repeat(20)
+}
+
+/// Listens while `samples`, of as many channels as the rig has, sound in the room.
+fn doctor(rig: &Rig, channels: u16, samples: &[i16], more: &[&str]) -> Ended {
+    let project = Project::new("version = 1\n[source]\ntype = \"microphone\"\nhost = \"pulseaudio\"\n")
+        .with("in.wav", sound::wav(HZ, channels, samples));
+    let mut command = glottis();
+    command.arg("doctor").args(["--for", "3s"]).args(more).arg(project.path("pipeline.toml"));
+    command.envs(rig.env().iter().cloned());
+    std::thread::scope(|scope| {
+        let playing = scope.spawn(|| rig.play(&project.path("in.wav")));
+        let ended = Run::spawn(command).finish();
+        rig.hush();
+        playing.join().expect("it plays");
+        ended
+    })
+}
+
+/// What is found, in both languages.
+#[track_caller]
+fn finds(channels: u16, samples: &[i16], code: Option<&str>) {
+    let Some(rig) = Rig::with(HZ, channels) else { return };
+    let exit = i32::from(code.is_some());
+    let ended = doctor(&rig, channels, samples, &["--json"]);
+    let json: Value = serde_json::from_str(&ended.exits(exit).stdout).expect("JSON");
+    assert_eq!((&json["rate"], &json["channels"]), (&HZ.into(), &channels.into()));
+    let findings = json["findings"].as_array().expect("a list");
+    let codes: Vec<&Value> = findings.iter().map(|finding| &finding["code"]).collect();
+    assert_eq!(codes, code.into_iter().collect::<Vec<_>>(), "{json}");
+    let people = doctor(&rig, channels, samples, &[]);
+    people.exits(exit);
+    for finding in findings {
+        let advice = finding["advice"].as_str().expect("a remedy");
+        assert!(people.stdout.contains(code.unwrap()) && people.stdout.contains(advice), "{}", people.stdout);
+    }
+    assert_eq!(people.stdout.contains("nothing is wrong"), code.is_none(), "{}", people.stdout);
+}
+
+#[test]
+fn somebody_who_speaks_is_heard_well() {
+    finds(1, &speech(), None);
+}
+
+#[test]
+fn a_muted_microphone_gives_zeros() {
+    finds(1, &[0; 30 * HZ as usize], Some("ZEROS"));
+}
+
+#[test]
+fn a_gain_that_is_too_high_clips() {
+    let loud: Vec<i16> = speech().into_iter().map(|sample| sample.saturating_mul(30)).collect();
+    finds(1, &loud, Some("CLIPPING"));
+}
+
+#[test]
+fn a_stereo_microphone_may_have_one_dead_channel() {
+    let dead: Vec<i16> = speech().into_iter().flat_map(|sample| [sample, 0]).collect();
+    finds(2, &dead, Some("CHANNEL_DEAD"));
+}
+
+#[test]
+fn a_headset_may_have_a_telephones_band() {
+    finds(1, &below(3_400.0, &speech()), Some("NARROWBAND"));
+}
+
+/// What of `samples` lies below `cutoff` Hz: a windowed sinc.
+fn below(cutoff: f64, samples: &[i16]) -> Vec<i16> {
+    const HALF: i32 = 127;
+    let width = 2.0 * cutoff / f64::from(HZ);
+    let tap = |k: i32| {
+        let x = f64::from(k) * width * std::f64::consts::PI;
+        let turn = f64::from(k) * TAU / f64::from(2 * HALF + 2);
+        let blackman = 0.42 + 0.5 * turn.cos() + 0.08 * (2.0 * turn).cos();
+        width * if k == 0 { 1.0 } else { x.sin() / x } * blackman
+    };
+    let taps: Vec<f64> = (-HALF..=HALF).map(tap).collect();
+    let dot = |window: &[i16]| window.iter().zip(&taps).map(|(sample, tap)| f64::from(*sample) * tap).sum::<f64>();
+    samples.windows(taps.len()).map(|window| dot(window).round() as i16).collect()
+}
