@@ -317,7 +317,8 @@ impl Feed {
         if self.waits {
             self.wait_for_room();
         }
-        if self.ring.try_push(self.block).is_err() {
+        // As a slice of one: the block by value would be copied twice.
+        if self.ring.push_slice(std::slice::from_ref(&self.block)) == 0 {
             // Silence that stands in for lost frames is counted as lost already.
             self.shared.stats.overrun.fetch_add(real as u64, Ordering::Relaxed);
         } else if self.waits && self.ring.occupied_len() * 2 >= self.ring.capacity().get() {
