@@ -71,8 +71,8 @@ pub enum Channel {
 
 /// Interleaved frames of `channels` channels to mono, as many as both slices hold; `to_f32` converts
 /// one sample.
-#[inline]
-pub fn to_mono<S: Copy>(samples: &[S], channels: usize, channel: Channel, out: &mut [f32], to_f32: impl Fn(S) -> f32) {
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2+fma", "x86_64+sse4.1"))]
+pub fn to_mono<S: Copy, F: Fn(S) -> f32>(samples: &[S], channels: usize, channel: Channel, out: &mut [f32], to_f32: F) {
     match (channel, channels) {
         (Channel::Mix | Channel::Pick(0), 1) => {
             for (out, &s) in out.iter_mut().zip(samples) {

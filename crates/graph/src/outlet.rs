@@ -71,6 +71,11 @@ impl Outlet {
         self.captured
     }
 
+    /// Whether the source can wait, so that nothing is dropped here.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits
+    }
+
     /// Continues a stream whose next frame is `at`. Before the first block.
     pub(crate) fn begin_at(&mut self, at: i64) {
         self.captured = at;

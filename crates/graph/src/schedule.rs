@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use glottis_core::{Block, Fault, Mark, MarkKind, Node, Rate, Span, clock};
+use multiversion::multiversion;
 
 use crate::gauge::Gauge;
 use crate::outlet::Outlet;
 use crate::signal::{Signal, Signals};
-use crate::step::{Step, StepStats};
+use crate::step::{Step, StepStats, Stopwatch};
 
 /// Blocks over which a level is measured.
 const LEVEL_BLOCKS: u32 = 10;
@@ -31,18 +32,9 @@ impl Meter {
         if self.blocks == 0 {
             self.at = block.at;
         }
-        // Eight sums side by side, so that the loop vectorises.
-        let mut sums = [0.0_f32; 8];
-        let mut peaks = [0.0_f32; 8];
-        let (eights, rest) = block.samples().as_chunks::<8>();
-        for eight in eights {
-            for ((sum, peak), x) in sums.iter_mut().zip(&mut peaks).zip(eight) {
-                *sum += x * x;
-                *peak = peak.max(x.abs());
-            }
-        }
-        self.squares += f64::from(sums.iter().sum::<f32>()) + rest.iter().map(|&x| f64::from(x * x)).sum::<f64>();
-        self.peak = peaks.iter().chain(rest).fold(self.peak, |a, &b| a.max(b.abs()));
+        let (squares, peak) = level(block.samples());
+        self.squares += squares;
+        self.peak = self.peak.max(peak);
         self.blocks += 1;
         if self.blocks == LEVEL_BLOCKS {
             let frames = f64::from(LEVEL_BLOCKS) * block.samples().len() as f64;
@@ -53,18 +45,47 @@ impl Meter {
     }
 }
 
+/// The sum of the squares, and the largest magnitude; not-a-number has none.
+#[multiversion(targets("x86_64+avx2+fma", "x86_64+sse4.1"))]
+fn level(samples: &[f32]) -> (f64, f32) {
+    // Not `f32::max`, which looks at both sides for not-a-number.
+    let larger = |peak: f32, x: f32| if x.abs() > peak { x.abs() } else { peak };
+    // Eight sums side by side, so that the loop vectorises.
+    let mut sums = [0.0_f32; 8];
+    let mut peaks = [0.0_f32; 8];
+    let (eights, rest) = samples.as_chunks::<8>();
+    for eight in eights {
+        for ((sum, peak), &x) in sums.iter_mut().zip(&mut peaks).zip(eight) {
+            *sum += x * x;
+            *peak = larger(*peak, x);
+        }
+    }
+    let squares = f64::from(sums.iter().sum::<f32>()) + rest.iter().map(|&x| f64::from(x * x)).sum::<f64>();
+    (squares, peaks.iter().chain(rest).fold(0.0, |peak, &x| larger(peak, x)))
+}
+
 /// A block that nobody else has marked yet has room for it.
 fn mark_gap(block: &mut Block, lost: Span) {
     let frames = u32::try_from(lost.frames()).unwrap_or(u32::MAX);
     let _ = block.mark(Mark { at: lost.from, kind: MarkKind::Gap { frames } });
 }
 
+/// The block on edge `number`.
+fn edge<'a>(source: &'a Block, written: &'a [Block], number: usize) -> &'a Block {
+    match number.checked_sub(1) {
+        Some(node) => &written[node],
+        None => source,
+    }
+}
+
 /// The graph, in the order it runs. Edge 0 is the source's; node `i` writes edge `i + 1`.
 pub struct Schedule {
-    edges: Box<[Block]>,
+    /// What the nodes wrote: all edges but the source's, whose block is lent.
+    written: Box<[Block]>,
     steps: Box<[Step]>,
     outlets: Box<[(usize, Outlet)]>,
     rates: Box<[Rate]>,
+    watch: Stopwatch,
     meter: Meter,
     gauge: Option<Gauge>,
     next: i64,
@@ -77,8 +98,10 @@ impl Schedule {
     /// step (its index plus one); so is each outlet's.
     pub fn new(source: Rate, steps: Vec<Step>, outlets: Vec<(usize, Outlet)>) -> Schedule {
         let rates: Box<[Rate]> = std::iter::once(source).chain(steps.iter().map(Step::rate)).collect();
+        let waits = outlets.iter().any(|(_, outlet)| outlet.waits());
         Schedule {
-            edges: rates.iter().map(|&rate| Block::new(rate)).collect(),
+            written: rates[1..].iter().map(|&rate| Block::new(rate)).collect(),
+            watch: Stopwatch::new(&steps, waits),
             steps: steps.into(),
             outlets: outlets.into(),
             rates,
@@ -177,18 +200,19 @@ impl Schedule {
 
     fn run_one(&mut self, block: &Block, total: i64, taken: u64, signals: &mut Signals) -> Result<(), Fault> {
         self.next = block.end();
-        self.edges[0] = *block;
         self.meter.measure(block, signals);
         if let Some(second) = self.gauge.as_mut().and_then(|gauge| gauge.take(block)) {
             signals.put(Signal::Second(second));
         }
+        self.watch.start();
         for (i, step) in self.steps.iter_mut().enumerate() {
-            let (before, after) = self.edges.split_at_mut(i + 1);
-            step.run(i, &before[step.input()], &mut after[0], self.rates[0], signals)?;
+            let (before, after) = self.written.split_at_mut(i);
+            let input = edge(block, before, step.input());
+            step.run(i, input, &mut after[0], self.rates[0], &mut self.watch, signals)?;
         }
-        for (edge, outlet) in &mut self.outlets {
-            let limit = if total == i64::MAX { i64::MAX } else { self.rates[0].convert(total, self.rates[*edge]) };
-            outlet.take(&self.edges[*edge], limit, taken, signals);
+        for (input, outlet) in &mut self.outlets {
+            let limit = if total == i64::MAX { i64::MAX } else { self.rates[0].convert(total, self.rates[*input]) };
+            outlet.take(edge(block, &self.written, *input), limit, taken, signals);
         }
         Ok(())
     }

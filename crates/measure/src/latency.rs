@@ -249,7 +249,7 @@ fn run(config: &Config, registry: &Registry, input: Input, train: &Train, sinks:
     }));
     let running = pipeline.start(move |event| seen.see(event)).map_err(|error| match error {
         StartError::Config(problems) => Refused::Config(problems),
-        StartError::System(_) => Refused::Failed(error.to_string()),
+        error => Refused::Failed(error.to_string()),
     })?;
     let live = matches!(input, Input::Played(_));
     let (from, fed, played, report) = match input {

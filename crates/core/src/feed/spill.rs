@@ -30,10 +30,12 @@ pub(super) struct Front {
 impl Front {
     /// Pushes a block. False: there is no room, and the block is lost.
     pub fn push(&mut self, block: &Block) -> bool {
-        match &mut self.far {
-            Some(far) if !far.is_empty() || self.near.is_full() => far.try_push(*block).is_ok(),
-            _ => self.near.try_push(*block).is_ok(),
-        }
+        let ring = match &mut self.far {
+            Some(far) if !far.is_empty() || self.near.is_full() => far,
+            _ => &mut self.near,
+        };
+        // As a slice of one: the block by value would be copied twice.
+        ring.push_slice(std::slice::from_ref(block)) == 1
     }
 
     /// Whether [`Front::push`] would find no room.

@@ -2,7 +2,6 @@
 
 use glottis_core::convert::f32_to_i16_slice;
 use glottis_core::{Detector, Fault, FaultCode, Problem, Rate};
-use webrtc_vad::SampleRate;
 
 use crate::fvad::Fvad;
 use crate::third_band::ThirdBand;
@@ -49,22 +48,12 @@ struct Ready {
     third: Option<ThirdBand>,
     narrow: Vec<f32>,
     ints: Vec<i16>,
-    rate: u32,
 }
 
 impl Webrtc {
     /// A detector of this aggressiveness, 0 to 3 (more counts as 3).
     pub fn new(aggressiveness: u8, frame: Frame) -> Webrtc {
         Webrtc { aggressiveness: aggressiveness.min(3), frame, ready: None }
-    }
-}
-
-/// The rate the C code is told.
-fn sample_rate(rate: u32) -> SampleRate {
-    match rate {
-        8_000 => SampleRate::Rate8kHz,
-        32_000 => SampleRate::Rate32kHz,
-        _ => SampleRate::Rate16kHz,
     }
 }
 
@@ -78,11 +67,10 @@ impl Detector for Webrtc {
         };
         let length = if third.is_some() { window / 3 } else { window };
         self.ready = Some(Ready {
-            fvad: Fvad::new(sample_rate(inner), self.aggressiveness),
+            fvad: Fvad::new(inner, self.aggressiveness),
             narrow: vec![0.0; if third.is_some() { length } else { 0 }],
             third,
             ints: vec![0; length],
-            rate: inner,
         });
         Ok(window)
     }
@@ -116,7 +104,7 @@ impl Detector for Webrtc {
 
     fn reset(&mut self) {
         if let Some(ready) = &mut self.ready {
-            ready.fvad.reset(sample_rate(ready.rate), self.aggressiveness);
+            ready.fvad.reset();
             if let Some(third) = &mut ready.third {
                 third.reset();
             }
