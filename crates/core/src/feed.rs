@@ -9,16 +9,12 @@
 //!
 //! A source that can wait (a file) has a feed that waits for room instead.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::thread::Thread;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 mod intake;
 mod stats;
-
-use ringbuf::traits::{Observer, Producer, Split};
-use ringbuf::{HeapProd, HeapRb};
 
 pub use intake::{Intake, Taken};
 pub use stats::{FeedStats, Lateness, MAX_CHANNELS, energy_since};
@@ -27,6 +23,8 @@ use crate::audio::{Block, MAX_BLOCK, Rate};
 use crate::clock;
 pub use crate::convert::Channel;
 use crate::convert::to_mono;
+use crate::sync::ring::{HeapProd, HeapRb, Observer, Producer, Split};
+use crate::sync::{AtomicBool, Sleeper, park_timeout};
 
 #[derive(Default)]
 struct Shared {
@@ -36,8 +34,8 @@ struct Shared {
     /// The pipeline will take nothing more.
     gone: AtomicBool,
     /// Set on both sides of a ring that may be waited on.
-    source_thread: OnceLock<Thread>,
-    pipeline_thread: OnceLock<Thread>,
+    source_thread: Sleeper,
+    pipeline_thread: Sleeper,
 }
 
 /// Makes both ends of the capture ring, with room for `blocks` blocks. With `waits` the source waits
@@ -322,7 +320,7 @@ impl Feed {
             self.shared.stats.overrun.fetch_add(real as u64, Ordering::Relaxed);
         } else if self.waits && self.ring.occupied_len() * 2 >= self.ring.capacity().get() {
             // Once for half a ring, not once for each block: waking costs more than a block does.
-            wake(&self.shared.pipeline_thread);
+            self.shared.pipeline_thread.wake();
         }
     }
 
@@ -330,10 +328,10 @@ impl Feed {
         if !self.ring.is_full() {
             return;
         }
-        self.shared.source_thread.get_or_init(std::thread::current);
-        wake(&self.shared.pipeline_thread);
+        self.shared.source_thread.here();
+        self.shared.pipeline_thread.wake();
         while self.ring.is_full() && !self.shared.gone.load(Ordering::Acquire) {
-            std::thread::park_timeout(Duration::from_millis(5));
+            park_timeout(Duration::from_millis(5));
         }
     }
 
@@ -367,7 +365,7 @@ impl Drop for End {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::Release);
         if self.wake {
-            wake(&self.shared.pipeline_thread);
+            self.shared.pipeline_thread.wake();
         }
     }
 }
@@ -375,12 +373,5 @@ impl Drop for End {
 impl Drop for Feed {
     fn drop(&mut self) {
         self.finish();
-    }
-}
-
-/// Wakes a thread that may be waiting: only on the way of a source that can wait, and at the end.
-fn wake(thread: &OnceLock<Thread>) {
-    if let Some(thread) = thread.get() {
-        thread.unpark();
     }
 }

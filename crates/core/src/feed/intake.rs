@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ringbuf::HeapCons;
-use ringbuf::traits::{Consumer, Observer};
-
-use super::{FeedStats, Shared, wake};
+use super::{FeedStats, Shared};
 use crate::audio::{Block, Rate};
+use crate::sync::park_timeout;
+use crate::sync::ring::{Consumer, HeapCons, Observer};
 
 /// The pipeline thread's end of the capture ring.
 pub struct Intake {
@@ -41,7 +40,7 @@ impl Intake {
             block.copy_from(next);
             self.ring.skip(1);
             if self.waits && self.ring.occupied_len() * 2 <= self.ring.capacity().get() {
-                wake(&self.shared.source_thread);
+                self.shared.source_thread.wake();
             }
             return Taken::Block;
         }
@@ -73,9 +72,9 @@ impl Intake {
     /// Waits until the ring is half full or the source has ended, for `at_most`: a source that can
     /// wait wakes this thread for half a ring at a time. Blocks: only between cycles.
     pub fn wait(&self, at_most: Duration) {
-        self.shared.pipeline_thread.get_or_init(std::thread::current);
+        self.shared.pipeline_thread.here();
         if self.ring.is_empty() && !self.shared.ended.load(Ordering::Acquire) {
-            std::thread::park_timeout(at_most);
+            park_timeout(at_most);
         }
     }
 
@@ -88,6 +87,6 @@ impl Intake {
 impl Drop for Intake {
     fn drop(&mut self) {
         self.shared.gone.store(true, Ordering::Release);
-        wake(&self.shared.source_thread);
+        self.shared.source_thread.wake();
     }
 }

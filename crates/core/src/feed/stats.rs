@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use crate::sync;
+
 /// Channels that are looked at.
 pub const MAX_CHANNELS: usize = 8;
 
@@ -13,7 +15,7 @@ const UNIT: f32 = 4_294_967_296.0;
 #[derive(Default)]
 pub struct FeedStats {
     /// Frames the source delivered, at the feed's rate, lost ones included.
-    pub captured: AtomicU64,
+    pub captured: sync::AtomicU64,
     /// Frames that found the ring full.
     pub overrun: AtomicU64,
     /// Frames the device itself lost, as far as the source could tell.
