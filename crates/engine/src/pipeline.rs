@@ -13,6 +13,7 @@ use glottis_core::registry::Component;
 use glottis_core::source::SourceFormat;
 use glottis_core::{Context, Problem, Rate, Registry, Settings, SourceError, clock};
 use glottis_graph::config::Problems;
+use glottis_graph::returns::returns;
 use glottis_graph::{Config, Graph, Plan, signals};
 use ringbuf::HeapRb;
 use ringbuf::traits::Split;
@@ -175,16 +176,15 @@ fn launch(
         let reader = parts.known.waits.then(std::thread::current);
         let (signals, signal_reader) = signals(SIGNALS, reader);
         let (orders, order_reader) = HeapRb::new(256).split();
-        let (retired, retired_reader) = HeapRb::new(RETIRED).split();
+        let (returns, retired) = returns(RETIRED);
         let shared = Arc::new(Shared::default());
         let mut schedule = graph.schedule;
         if parts.source.live() {
             schedule.gauge();
         }
-        let runner = Runner { schedule, signals, orders: order_reader, retired, shared: shared.clone() };
+        let runner = Runner { schedule, signals, orders: order_reader, returns, shared: shared.clone() };
         let signals = signal_reader;
-        let live =
-            Live { feed, intake, runner, signals, orders, retired: retired_reader, shared, interrupted, runtime };
+        let live = Live { feed, intake, runner, signals, orders, retired, shared, interrupted, runtime };
         Control::new(parts, graph.nodes, graph.sinks, live, on_event).run()
     })
 }

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use glottis_core::feed::Taken;
 use glottis_core::{Block, Fault, Intake, Node, clock};
+use glottis_graph::returns::Returns;
 use glottis_graph::{Outlet, Schedule, Signal, Signals};
-use ringbuf::traits::{Consumer, Producer};
-use ringbuf::{HeapCons, HeapProd};
+use ringbuf::HeapCons;
+use ringbuf::traits::Consumer;
 
 /// An order for the pipeline thread, carried out between blocks and answered by
 /// [`Signal::Applied`].
@@ -44,7 +45,7 @@ pub(crate) enum Action {
     },
 }
 
-/// Nodes on their way back to be freed: control never has more swaps under way, so there is always room.
+/// Swaps that may be under way.
 pub(crate) const RETIRED: usize = 64;
 
 /// What the control thread and the pipeline thread share.
@@ -67,7 +68,7 @@ pub(crate) struct Runner {
     pub schedule: Schedule,
     pub signals: Signals,
     pub orders: HeapCons<Order>,
-    pub retired: HeapProd<Box<dyn Node>>,
+    pub returns: Returns,
     pub shared: Arc<Shared>,
 }
 
@@ -171,11 +172,7 @@ impl Runner {
     /// Puts a node in the place of another. The one that is not needed goes back, whichever it is.
     fn swap(&mut self, node: u16, mut new: Box<dyn Node>) -> bool {
         let swapped = self.schedule.replace(usize::from(node), &mut new);
-        if let Err(old) = self.retired.try_push(new) {
-            debug_assert!(false, "more swaps under way than the ring holds");
-            // Better lost than freed on this thread.
-            std::mem::forget(old);
-        }
+        self.returns.send(new);
         if let Some(at) = swapped {
             self.signals.put(Signal::Swapped { node, at });
         }
