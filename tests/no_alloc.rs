@@ -6,11 +6,13 @@
 #![allow(unsafe_code)]
 
 mod cycle;
+mod shown;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use cycle::{Cycle, Does, TREE, Through};
+use cycle::{AlsoDoes, Cycle, Does, TREE, Through};
+use glottis::Node;
 use glottis::core::inlet::Link;
 
 thread_local! {
@@ -70,14 +72,14 @@ struct Counted {
 /// Runs `cycles` cycles, with sinks that stall, go and come back.
 fn run(mut all: Cycle, cycles: u64, to_f32: impl Fn(i16) -> f32 + Copy) -> Counted {
     let mut counted = Counted::default();
-    let mut segments = [0; 3];
+    let mut segments = vec![0; all.sinks.len()];
     while counted.cycles < cycles {
         guarded(&mut counted.device, || all.device.callback(to_f32));
         while guarded(&mut counted.pipeline, || all.pipeline.cycle(counted.cycles)) {
             counted.cycles += 1;
             guarded(&mut counted.pipeline, || all.pipeline.schedule.wake());
         }
-        let stalled = counted.cycles % 3000 > 2500;
+        let stalled = counted.cycles % 3000 > 2500 && !all.waits;
         for (sink, segments) in all.sinks.iter_mut().zip(&mut segments) {
             match counted.cycles % 3000 {
                 1500 => sink.set_link(Link::Down),
@@ -100,14 +102,14 @@ fn run(mut all: Cycle, cycles: u64, to_f32: impl Fn(i16) -> f32 + Copy) -> Count
 #[test]
 fn a_hundred_thousand_cycles_allocate_and_free_nothing() {
     let all = Cycle::new(TREE, || Box::new(Through));
-    let counted = run(all, 100_000, |s| f32::from(s) / 32_768.0);
+    let counted = run(all, 100_000, to_f32);
     assert_eq!(counted, Counted { device: 0, pipeline: 0, cycles: counted.cycles });
 }
 
 #[test]
 fn a_node_that_allocates_is_caught() {
     let all = Cycle::new(TREE, || Box::new(Does(|| drop(std::hint::black_box(Box::new(1))))));
-    let counted = run(all, 3000, |s| f32::from(s) / 32_768.0);
+    let counted = run(all, 3000, to_f32);
     assert!(counted.pipeline >= 2 * counted.cycles, "one allocation and one free per block: {counted:?}");
     assert_eq!(counted.device, 0);
 }
@@ -118,7 +120,7 @@ fn a_node_that_only_frees_is_caught() {
         let mut hoard: Vec<Box<u8>> = (0..20_000).map(|_| Box::new(1)).collect();
         Box::new(Does(move || drop(hoard.pop())))
     });
-    let counted = run(all, 3000, |s| f32::from(s) / 32_768.0);
+    let counted = run(all, 3000, to_f32);
     assert!(counted.pipeline >= counted.cycles, "{counted:?}");
 }
 
@@ -128,4 +130,35 @@ fn a_callback_that_allocates_is_caught() {
     let counted = run(all, 3000, |s| f32::from(*std::hint::black_box(Box::new(s))) / 32_768.0);
     assert!(counted.device > 0);
     assert_eq!(counted.pipeline, 0);
+}
+
+fn to_f32(sample: i16) -> f32 {
+    f32::from(sample) / 32_768.0
+}
+
+fn shown_cycle(text: &str, spoil: impl Fn(Box<dyn Node>) -> Box<dyn Node>) -> Cycle {
+    let folder = shown::laid_out(text);
+    Cycle::of(text, &folder.path().join("pipeline.toml"), spoil)
+}
+
+#[test]
+fn every_configuration_we_show_allocates_and_frees_nothing() {
+    for (name, text) in shown::all() {
+        let counted = run(shown_cycle(&text, |node| node), 6000, to_f32);
+        assert_eq!(counted, Counted { device: 0, pipeline: 0, cycles: counted.cycles }, "{name}");
+    }
+}
+
+#[test]
+fn a_node_that_allocates_is_caught_in_every_configuration_we_show() {
+    let allocates = || drop(std::hint::black_box(Box::new(1)));
+    let mut caught = 0;
+    for (name, text) in shown::all() {
+        let counted = run(shown_cycle(&text, |node| Box::new(AlsoDoes(allocates, node))), 3000, to_f32);
+        let nodes = text.matches("[[node]]").count() as u64;
+        // The node stands in the tree half of the time: it changes places every thousand cycles.
+        assert!(counted.pipeline >= nodes * counted.cycles * 2 / 3, "{name}: {counted:?}");
+        caught += u64::from(nodes > 0);
+    }
+    assert!(caught >= 8, "only {caught}");
 }

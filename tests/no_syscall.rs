@@ -15,6 +15,7 @@
 #![allow(unsafe_code)]
 
 mod cycle;
+mod shown;
 
 use std::ffi::{c_int, c_ulong, c_ushort};
 use std::os::unix::process::ExitStatusExt;
@@ -22,7 +23,8 @@ use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use cycle::{Cycle, Device, Does, Pipeline, TREE, Through};
+use cycle::{AlsoDoes, Cycle, Device, Does, Pipeline, TREE, Through};
+use glottis::Node;
 use glottis::core::inlet::Link;
 
 /// What the process run again shall do.
@@ -114,6 +116,29 @@ fn a_hundred_thousand_cycles_make_no_system_call() {
     }
 }
 
+/// The number of a configuration that we show is the task.
+#[test]
+fn every_configuration_we_show_makes_no_system_call() {
+    if possible() {
+        for (number, (name, _)) in shown::all().iter().enumerate() {
+            let status = child(&number.to_string());
+            assert!(status.success(), "{name}: {status}; signal {SIGSYS} is a system call");
+        }
+    }
+}
+
+#[test]
+fn a_contended_lock_is_caught_in_every_example() {
+    if possible() {
+        for (number, (name, text)) in shown::examples().iter().enumerate() {
+            let status = child(&format!("locks {number}"));
+            // Without a node there is none that could take a lock.
+            let wanted = text.contains("[[node]]").then_some(SIGSYS);
+            assert_eq!(status.signal(), wanted, "{name}: {status}");
+        }
+    }
+}
+
 #[test]
 fn each_way_to_make_one_is_caught() {
     if !possible() {
@@ -133,6 +158,8 @@ struct Shared {
     refused: AtomicBool,
     /// How often the pipeline has found nothing to do.
     rounds: AtomicU64,
+    /// How many cycles it has done.
+    cycles: AtomicU64,
     /// How often the main thread has emptied the queues.
     drained: AtomicU64,
     done: AtomicBool,
@@ -145,10 +172,13 @@ impl Shared {
         spin_until(|| self.ready.load(Ordering::Acquire) == all);
     }
 
-    /// Waits until the main thread has emptied the queues; for a while it does not, so that they fill.
-    fn let_drain(&self, number: u64) {
+    /// Waits until the main thread has emptied the queues; for a while it does not, so that they fill,
+    /// unless the pipeline would wait then.
+    fn let_drain(&self, number: u64, waits: bool) {
+        self.cycles.store(number, Ordering::Release);
         let drained = self.drained.load(Ordering::Acquire);
-        spin_until(|| self.drained.load(Ordering::Acquire) > drained || number % 3000 > 2500);
+        let may_fill = !waits && number % 3000 > 2500;
+        spin_until(|| self.drained.load(Ordering::Acquire) > drained || may_fill);
     }
 
     /// Takes system calls away from this thread; where that is refused, ends the process.
@@ -199,14 +229,15 @@ fn clock() {
     std::process::exit(if done.load(Ordering::Acquire) == 1 { 0 } else { REFUSED });
 }
 
+/// Taken by somebody else, and never given back.
+static HELD: Mutex<()> = Mutex::new(());
+
 /// The tree of a task, and how its device's samples are converted.
 fn tree(task: &str) -> (Cycle, fn(i16) -> f32) {
-    static HELD: Mutex<()> = Mutex::new(());
     let convert: fn(i16) -> f32 = |s| f32::from(s) / 32_768.0;
     let does = |work: fn()| Cycle::new(TREE, move || Box::new(Does(work)));
     let cycle = match task {
         "locks" => {
-            // Never given back: whoever wants it has to wait.
             std::mem::forget(HELD.lock());
             does(|| drop(HELD.lock()))
         }
@@ -231,26 +262,41 @@ fn tree(task: &str) -> (Cycle, fn(i16) -> f32) {
                 f32::from(s)
             });
         }
-        _ => Cycle::new(TREE, || Box::new(Through)),
+        "alone" | "together" => Cycle::new(TREE, || Box::new(Through)),
+        number => match number.strip_prefix("locks ") {
+            None => shown_cycle(number, |node| node),
+            Some(number) => {
+                std::mem::forget(HELD.lock());
+                shown_cycle(number, |node| Box::new(AlsoDoes(|| drop(HELD.lock()), node)))
+            }
+        },
     };
     (cycle, convert)
+}
+
+fn shown_cycle(number: &str, spoil: impl Fn(Box<dyn Node>) -> Box<dyn Node>) -> Cycle {
+    let number: usize = number.parse().expect("the number of a configuration");
+    let (_, text) = &shown::all()[number];
+    let folder = shown::laid_out(text);
+    Cycle::of(text, &folder.path().join("pipeline.toml"), spoil)
 }
 
 /// One thread for both sides, which goes through `cycles` cycles without waiting for anybody much.
 fn alone(shared: Arc<Shared>, mut device: Device, mut pipeline: Pipeline, convert: fn(i16) -> f32, cycles: u64) {
     std::thread::spawn(move || {
+        let waits = device.feed.waits();
         shared.close_door();
         shared.meet(2);
         let mut number = 0;
         while number < cycles {
             // Now and then more than the ring holds.
-            for _ in 0..if number % 4000 > 3900 { 60 } else { 1 } {
+            for _ in 0..if number % 4000 > 3900 && !waits { 60 } else { 1 } {
                 device.callback(convert);
             }
             while pipeline.cycle(number) {
                 number += 1;
                 if number % 50 == 0 {
-                    shared.let_drain(number);
+                    shared.let_drain(number, waits);
                 }
             }
         }
@@ -284,7 +330,7 @@ fn together(shared: Arc<Shared>, mut device: Device, mut pipeline: Pipeline, con
             }
             number += 1;
             if number % 50 == 0 {
-                shared.let_drain(number);
+                shared.let_drain(number, false);
             }
         }
         shared.done.store(true, Ordering::Release);
@@ -293,7 +339,7 @@ fn together(shared: Arc<Shared>, mut device: Device, mut pipeline: Pipeline, con
 }
 
 fn cycles(task: &str) {
-    let (Cycle { device, pipeline, mut sinks, mut reader }, convert) = tree(task);
+    let (Cycle { device, pipeline, mut sinks, mut reader, .. }, convert) = tree(task);
     let shared = Arc::new(Shared::default());
     let threads = match task {
         "together" => {
@@ -301,7 +347,7 @@ fn cycles(task: &str) {
             2
         }
         _ => {
-            alone(shared.clone(), device, pipeline, convert, if task == "alone" { 100_000 } else { 2000 });
+            alone(shared.clone(), device, pipeline, convert, if task == "alone" { 100_000 } else { 3500 });
             1
         }
     };
@@ -312,11 +358,11 @@ fn cycles(task: &str) {
         std::thread::yield_now();
     }
     shared.meet(threads + 1);
-    let mut packets = [0; 3];
+    let mut packets = vec![0; sinks.len()];
     while !shared.done.load(Ordering::Acquire) {
-        let number = shared.drained.load(Ordering::Acquire);
+        let cycles = shared.cycles.load(Ordering::Acquire);
         for (sink, packets) in sinks.iter_mut().zip(&mut packets) {
-            sink.set_link(if number % 30 == 29 { Link::Down } else { Link::Up });
+            sink.set_link(if cycles % 500 == 450 { Link::Down } else { Link::Up });
             while let Some(packet) = sink.try_packet() {
                 *packets += 1;
                 sink.delivered(packet);

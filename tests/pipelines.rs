@@ -1,56 +1,17 @@
 //! Every configuration we show to people works: the examples, and what stands in the READMEs.
 
+mod shown;
 mod support;
 
-use std::path::{Path, PathBuf};
-
 use serde_json::{Value, json};
+use support::Project;
 use support::process::glottis_with;
-use support::{Project, sound};
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The files below `folder` whose name ends so.
-fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        // Not into what was built, nor where others keep their things.
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        if path.is_dir() && name != "target" && !name.starts_with('.') {
-            found.extend(files(&path, ending));
-        } else if name.ends_with(ending) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
-}
-
-fn examples() -> Vec<(PathBuf, String)> {
-    let read = |file: PathBuf| (file.clone(), std::fs::read_to_string(&file).expect("text"));
-    let examples: Vec<_> = files(&root().join("examples/pipelines"), ".toml").into_iter().map(read).collect();
-    assert!(examples.len() >= 4, "{examples:?}");
-    examples
-}
-
-/// A configuration in a folder where a sound file lies wherever it looks for one.
-fn project(pipeline: &str) -> Project {
-    let project = Project::new(pipeline);
-    let table: toml::Table = toml::from_str(pipeline).expect("TOML");
-    let source = &table["source"];
-    if let (Some("file"), Some(path)) = (source["type"].as_str(), source.get("path").and_then(|path| path.as_str())) {
-        project.write(path, sound::wav(48_000, 2, &sound::noise(9_600, 1)));
-    }
-    project
-}
 
 #[track_caller]
 fn passes(name: &str, pipeline: &str) {
-    let project = project(pipeline);
-    let file = project.path("pipeline.toml");
+    let project = shown::laid_out(pipeline);
+    let file = project.path().join("pipeline.toml");
+    std::fs::write(&file, pipeline).expect("a file in the folder");
     let file = file.to_str().unwrap();
     let text = glottis_with(&["check", file]);
     assert_eq!(text.code, 0, "{name}:\n{pipeline}\n{}", text.stderr);
@@ -67,50 +28,23 @@ fn passes(name: &str, pipeline: &str) {
             assert!(section == "sink" || text.stdout.contains(&format!("{rate} Hz")), "{name}: {}", text.stdout);
         }
     }
-    let traces: Vec<_> = std::fs::read_dir(project.folder()).expect("a folder").collect();
+    let traces: Vec<_> = std::fs::read_dir(project.path()).expect("a folder").collect();
     let inputs = usize::from(table["source"].get("path").is_some());
     assert_eq!(traces.len(), 1 + inputs, "{name}: checking opens nothing: {traces:?}");
 }
 
 #[test]
 fn every_example_passes_check() {
-    for (file, pipeline) in examples() {
-        passes(&file.display().to_string(), &pipeline);
+    for (file, pipeline) in shown::examples() {
+        passes(&file, &pipeline);
     }
 }
 
-/// Blocks of TOML in a README that are a pipeline, or a part of one that is completed here.
 #[test]
 fn every_configuration_in_a_readme_passes_check() {
-    let mut checked = 0;
-    for readme in files(root(), "README.md") {
-        let text = std::fs::read_to_string(&readme).expect("text");
-        for block in text.split("```toml\n").skip(1) {
-            let block = block.split("```").next().unwrap();
-            let name = format!("{}:\n{block}", readme.display());
-            let table: toml::Table = toml::from_str(block).unwrap_or_else(|error| panic!("{name}{error}"));
-            let has = |key: &str| table.contains_key(key);
-            if !["source", "node", "sink"].into_iter().any(has) || has("package") {
-                continue;
-            }
-            passes(&name, &completed(block, &table));
-            checked += 1;
-        }
+    for (name, pipeline) in shown::readmes() {
+        passes(&name, &pipeline);
     }
-    assert!(checked >= 8, "only {checked}");
-}
-
-/// The block with what it leaves out: a source, nodes where only a sink is shown, a sink.
-fn completed(block: &str, table: &toml::Table) -> String {
-    const SOURCE: &str = "[source]\ntype = \"stdin\"\nformat = \"s16le\"\nrate = 48000\nchannels = 1\n";
-    const NODES: &str = "[[node]]\ntype = \"resample\"\nrate = 16000\n[[node]]\ntype = \"vad\"\n";
-    const SINK: &str = "[[sink]]\ntype = \"file\"\npath = \"out.wav\"\n";
-    let missing = |key: &str, text: &'static str| if table.contains_key(key) { "" } else { text };
-    // Keys before the first section are the pipeline's own and stay in front.
-    let sections = block.find('[').unwrap_or(0);
-    let nodes = if table.contains_key("source") { "" } else { missing("node", NODES) };
-    let (front, back) = block.split_at(sections);
-    format!("{front}{}{nodes}{back}\n{}", missing("source", SOURCE), missing("sink", SINK))
 }
 
 fn schema() -> Value {
@@ -126,9 +60,9 @@ fn as_json(pipeline: &str) -> Value {
 fn every_example_fits_the_schema() {
     let schema = schema();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    for (file, pipeline) in examples() {
+    for (file, pipeline) in shown::examples() {
         if let Err(why) = fits(&as_json(&pipeline), &schema, "") {
-            panic!("{}: {why}", file.display());
+            panic!("{file}: {why}");
         }
     }
 }
@@ -159,8 +93,7 @@ fn the_schema_refuses_what_is_wrong() {
         let bad = good.replacen(from, to, 1);
         assert_ne!(bad, good);
         assert!(fits(&as_json(&bad), &schema, "").is_err(), "the schema takes {to}");
-        let project = project(good);
-        project.write("pipeline.toml", &bad);
+        let project = Project::new(&bad);
         assert_eq!(glottis_with(&["check", project.path("pipeline.toml").to_str().unwrap()]).code, 2, "{to}");
     }
 }

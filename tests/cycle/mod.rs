@@ -1,5 +1,5 @@
 //! A whole pipeline without its threads, for tests and benches that look at one cycle: a device's
-//! samples in, three sinks' packets out. Include it with `mod cycle;`.
+//! samples in, the sinks' packets out. Include it with `mod cycle;`.
 
 #![allow(dead_code)]
 
@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use glottis::core::inlet::Emit;
 use glottis::core::registry::Context;
-use glottis::core::{Block, Feed, Inlet, Intake, Node, Problem, Rate, Registry};
+use glottis::core::{Block, Feed, Inlet, Intake, Node, Problem, Rate, Registry, TurnMode};
+use glottis::param::Kind;
 use glottis::{Config, Plan};
 use glottis_core::feed::capture_ring;
+use glottis_graph::plan::{NodeInfo, SinkEnd};
 use glottis_graph::{Schedule, SignalReader, Signals, signals};
 
 mod ends;
@@ -60,6 +62,8 @@ pub struct Cycle {
     pub pipeline: Pipeline,
     pub sinks: Vec<Inlet>,
     pub reader: SignalReader,
+    /// The pipeline waits for a sink whose queue is full: it must be emptied.
+    pub waits: bool,
 }
 
 /// What belongs to the device's thread.
@@ -76,38 +80,97 @@ pub struct Pipeline {
     pub schedule: Schedule,
     pub signals: Signals,
     block: Block,
-    /// Changes places with the node `gain`.
-    spare: Box<dyn Node>,
+    /// Nodes that change places with those in the tree now and then, each with its index.
+    spares: Vec<(usize, Box<dyn Node>)>,
+    /// Parameters that are set now and then, each with the index of its node.
+    live: Vec<(usize, &'static str, f64)>,
 }
 
 impl Cycle {
-    /// The tree of `text`, with `probe` as its node of that name.
+    /// The tree of `text`, with `probe` as its node of that name. In [`TREE`] the node `gain` is set,
+    /// bypassed and swapped.
     pub fn new(text: &str, probe: impl Fn() -> Box<dyn Node> + Send + Sync + 'static) -> Cycle {
-        glottis_core::clock::start();
         let mut registry = glottis::components();
         test_parts(&mut registry, probe);
-        let config = Config::parse(text, Path::new("cycle.toml")).expect("the tree's text");
-        let plan = Plan::new(&config, &registry, &Context::default()).unwrap_or_else(|p| panic!("{p}"));
         let rate = Rate::new(HZ).expect("a listed rate");
+        let (mut cycle, _) = Cycle::assemble(plan(text, Path::new("cycle.toml"), &registry), rate, false, &registry);
+        let mut gain: Box<dyn Node> = Box::new(glottis_node_gain::Gain::new(-3.0));
+        gain.prepare(Rate::new(16_000).expect("a listed rate")).expect("any rate");
+        cycle.pipeline.spares.push((2, gain));
+        cycle.pipeline.live.push((2, "db", 3.0));
+        cycle
+    }
+
+    /// The configuration of `file`, whose text is `text`, with this device in the place of its source,
+    /// which says at what rate and whether it can wait. Every node is set, bypassed and swapped, where
+    /// it can be; `spoil` may make something else of the node that is swapped in.
+    pub fn of(text: &str, file: &Path, spoil: impl Fn(Box<dyn Node>) -> Box<dyn Node>) -> Cycle {
+        let registry = glottis::components();
+        let mut plan = plan(text, file, &registry);
+        let format = match plan.source.live() {
+            true => None,
+            false => plan.source.format(true).expect("a source that can be looked at"),
+        };
+        let (hz, waits) = format.map_or((HZ, false), |format| (format.rate.hz(), format.waits));
+        let rate = Rate::new(hz).expect("a listed rate");
+        let (mut cycle, nodes) = Cycle::assemble(plan, rate, waits, &registry);
+        for (index, info) in nodes.iter().enumerate() {
+            cycle.pipeline.spares.push((index, spoil(info.again(&registry).expect("the same node"))));
+            let live = info.params.iter().filter(|param| param.live);
+            cycle.pipeline.live.extend(live.map(|param| (index, param.name, middle(param.kind))));
+        }
+        cycle
+    }
+
+    fn assemble(plan: Plan, rate: Rate, waits: bool, registry: &Registry) -> (Cycle, Vec<NodeInfo>) {
+        glottis_core::clock::start();
         let emit = |_| -> Emit { Arc::new(|_| ()) };
-        let (graph, _) = plan.build(rate, false, &registry, &emit).unwrap_or_else(|p| panic!("{p:?}"));
+        let (graph, _) = plan.build(rate, waits, registry, &emit).unwrap_or_else(|p| panic!("{p:?}"));
         let mut schedule = graph.schedule;
-        // As with every live source.
-        schedule.gauge();
-        let (feed, intake) = capture_ring(rate, 50, false);
+        if !waits {
+            // As with every live source.
+            schedule.gauge();
+        }
+        let (feed, intake) = capture_ring(rate, 50, waits);
         let (signals, reader) = signals(1024, None);
-        let mut sinks: Vec<Inlet> = graph.sinks.into_iter().map(|s| s.inlet).collect();
-        for sink in &mut sinks {
-            sink.open();
-        }
-        let mut spare: Box<dyn Node> = Box::new(glottis_node_gain::Gain::new(-3.0));
-        spare.prepare(Rate::new(16_000).expect("a listed rate")).expect("any rate");
-        Cycle {
+        let cycle = Cycle {
             device: Device { feed, sound: speech(), at: 0, calls: 0 },
-            pipeline: Pipeline { intake, schedule, signals, block: Block::new(rate), spare },
-            sinks,
+            pipeline: Pipeline {
+                intake,
+                schedule,
+                signals,
+                block: Block::new(rate),
+                spares: Vec::new(),
+                live: Vec::new(),
+            },
+            sinks: graph.sinks.into_iter().map(opened).collect(),
             reader,
-        }
+            waits,
+        };
+        (cycle, graph.nodes)
+    }
+}
+
+fn plan(text: &str, file: &Path, registry: &Registry) -> Plan {
+    let config = Config::parse(text, file).unwrap_or_else(|p| panic!("{p}"));
+    Plan::new(&config, registry, &Context::default()).unwrap_or_else(|p| panic!("{p}"))
+}
+
+/// The sink's end of its queue, as a sink that is connected leaves it.
+fn opened(sink: SinkEnd) -> Inlet {
+    let mut inlet = sink.inlet;
+    // Where the service chooses.
+    inlet.choose_turn(if sink.edge.voice { TurnMode::Speech } else { TurnMode::PushToTalk });
+    inlet.open();
+    inlet
+}
+
+/// A value that a parameter can have.
+fn middle(kind: Kind) -> f64 {
+    match kind {
+        Kind::Int(min, max) => ((min + max) / 2) as f64,
+        Kind::Float(min, max) => f64::midpoint(min, max),
+        _ => 1.0,
     }
 }
 
@@ -144,7 +207,7 @@ impl Pipeline {
     /// One cycle: a block through the tree, and now and then a command before it. False: there was
     /// no block.
     pub fn cycle(&mut self, number: u64) -> bool {
-        let Pipeline { intake, schedule, signals, block, spare } = self;
+        let Pipeline { intake, schedule, signals, block, spares, live } = self;
         if !matches!(intake.take(block), glottis_core::feed::Taken::Block) {
             return false;
         }
@@ -162,10 +225,14 @@ impl Pipeline {
             }
         }
         match number % 1000 {
-            400 => _ = schedule.set(2, "db", 3.0),
-            410 => _ = schedule.bypass(2, true),
-            420 => _ = schedule.bypass(2, false),
-            430 => assert!(schedule.replace(2, spare).is_some()),
+            400 => live.iter().for_each(|&(node, param, value)| _ = schedule.set(node, param, value)),
+            410 => spares.iter().for_each(|&(node, _)| _ = schedule.bypass(node, true)),
+            420 => spares.iter().for_each(|&(node, _)| _ = schedule.bypass(node, false)),
+            430 => {
+                for (node, spare) in spares {
+                    assert!(schedule.replace(*node, spare).is_some(), "node {node} cannot be swapped");
+                }
+            }
             _ => {}
         }
         schedule.run(block, taken, signals).is_ok()
@@ -187,6 +254,22 @@ impl Node for Through {
 
 /// A probe that does something to every block besides letting it through.
 pub struct Does<F>(pub F);
+
+/// A node that does something to every block besides its own work.
+pub struct AlsoDoes<F>(pub F, pub Box<dyn Node>);
+
+impl<F: FnMut() + Send> Node for AlsoDoes<F> {
+    fn prepare(&mut self, input: Rate) -> Result<Rate, Problem> {
+        self.1.prepare(input)
+    }
+    fn latency(&self) -> u32 {
+        self.1.latency()
+    }
+    fn process(&mut self, input: &Block, output: &mut Block) -> Result<(), glottis::Fault> {
+        self.0();
+        self.1.process(input, output)
+    }
+}
 
 impl<F: FnMut() + Send> Node for Does<F> {
     fn prepare(&mut self, input: Rate) -> Result<Rate, Problem> {

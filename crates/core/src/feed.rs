@@ -10,9 +10,8 @@
 //!
 //! A source that can wait (a file) has a feed that waits for room instead.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::thread::Thread;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 mod hole;
@@ -29,6 +28,7 @@ use crate::audio::{Block, MAX_BLOCK, Rate, Span};
 use crate::clock;
 pub use crate::convert::Channel;
 use crate::convert::to_mono;
+use crate::sync::{AtomicBool, Sleeper, park_timeout};
 
 #[derive(Default)]
 struct Shared {
@@ -37,9 +37,9 @@ struct Shared {
     ended: AtomicBool,
     /// The pipeline will take nothing more.
     gone: AtomicBool,
-    /// Who waits for room, and who waits for blocks: where anybody does.
-    source_thread: OnceLock<Thread>,
-    pipeline_thread: OnceLock<Thread>,
+    /// Set on both sides of a ring that may be waited on.
+    source_thread: Sleeper,
+    pipeline_thread: Sleeper,
 }
 
 /// Makes both ends of the capture ring, with room for `blocks` blocks or a few more. With `waits` the source
@@ -292,7 +292,7 @@ impl Feed {
             self.shared.stats.overrun.fetch_add(real, Ordering::Relaxed);
         } else if self.wakes || (self.waits && self.ring.is_half_full()) {
             // Once for half a ring where nobody is late: waking costs more than a block does.
-            wake(&self.shared.pipeline_thread);
+            self.shared.pipeline_thread.wake();
         }
     }
 
@@ -300,10 +300,10 @@ impl Feed {
         if !self.ring.is_full() {
             return;
         }
-        self.shared.source_thread.get_or_init(std::thread::current);
-        wake(&self.shared.pipeline_thread);
+        self.shared.source_thread.here();
+        self.shared.pipeline_thread.wake();
         while self.ring.is_full() && !self.shared.gone.load(Ordering::Acquire) {
-            std::thread::park_timeout(Duration::from_millis(5));
+            park_timeout(Duration::from_millis(5));
         }
     }
 
@@ -337,7 +337,7 @@ impl Drop for End {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::Release);
         if self.wake {
-            wake(&self.shared.pipeline_thread);
+            self.shared.pipeline_thread.wake();
         }
     }
 }
@@ -345,13 +345,5 @@ impl Drop for End {
 impl Drop for Feed {
     fn drop(&mut self) {
         self.finish();
-    }
-}
-
-/// Wakes a thread that may be waiting: only on the way of a source that can wait or wakes at once, and at
-/// the end.
-fn wake(thread: &OnceLock<Thread>) {
-    if let Some(thread) = thread.get() {
-        thread.unpark();
     }
 }

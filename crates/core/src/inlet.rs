@@ -4,15 +4,11 @@
 //! it, the packet carries it to the [`Inlet`], and settling the packet sends the body back. So
 //! neither side allocates, and a queue that is full shows itself as a return ring that is empty.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
-use std::thread::Thread;
 
-use atomic_waker::AtomicWaker;
 use crossbeam_channel::{Receiver, Sender};
-use ringbuf::traits::{Consumer, Observer, Producer, Split};
-use ringbuf::{HeapCons, HeapProd, HeapRb};
 
 use crate::clock;
 use crate::event::SinkEvent;
@@ -20,6 +16,8 @@ use crate::ledger::{Cause, Settled};
 use crate::packet::{Body, Packet, PacketKind, Receipt};
 use crate::sink::{Answer, SinkCommand, SinkError, TurnMode};
 pub use crate::stats::SinkStats;
+use crate::sync::ring::{Consumer, HeapCons, HeapProd, HeapRb, Observer, Producer, Split};
+use crate::sync::{AtomicBool, AtomicU8, AtomicU64, AtomicWaker, Sleeper, park_timeout};
 
 /// Whether a sink can take audio.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,7 +58,7 @@ struct Shared {
     /// Wakes the sink's task.
     sink: AtomicWaker,
     /// The pipeline thread, once it waits for room (only with a source that can wait).
-    pipeline: OnceLock<Thread>,
+    pipeline: Sleeper,
 }
 
 /// Makes both ends of a sink's queue, with room for `packets` packets of `body_bytes` each.
@@ -81,7 +79,7 @@ pub fn queue(packets: usize, body_bytes: usize, emit: Emit) -> (Outfeed, Inlet, 
         closed: AtomicBool::new(false),
         halted: AtomicBool::new(false),
         sink: AtomicWaker::new(),
-        pipeline: OnceLock::new(),
+        pipeline: Sleeper::default(),
     });
     let outfeed =
         Outfeed { filled: filled_in, empty: empty_out, stack, capacity: packets, fresh: false, shared: shared.clone() };
@@ -184,11 +182,11 @@ impl Outfeed {
     /// Waits until `packets` packets fit, or for a few milliseconds: the caller looks again. Blocks:
     /// only with a source that can wait.
     pub fn wait_for_room(&mut self, packets: usize) {
-        self.shared.pipeline.get_or_init(std::thread::current);
+        self.shared.pipeline.here();
         self.wake();
         if self.room() < packets.min(self.capacity) {
             // The sink wakes this thread when half the queue is free; a halt is seen at the next look.
-            std::thread::park_timeout(std::time::Duration::from_millis(5));
+            park_timeout(std::time::Duration::from_millis(5));
         }
     }
 
@@ -456,9 +454,7 @@ impl Inlet {
     }
 
     fn wake_pipeline(&self) {
-        if let Some(pipeline) = self.shared.pipeline.get() {
-            pipeline.unpark();
-        }
+        self.shared.pipeline.wake();
     }
 
     /// Whether the sink takes audio.

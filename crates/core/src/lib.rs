@@ -15,6 +15,7 @@
 //! | [`registry`] | the list of components a configuration can name |
 //! | [`ledger`], [`stats`], [`histogram`] | where every captured frame went, and how late |
 //! | [`event`] | what the outside is told |
+//! | `sync` | what threads share, and what stands in for it in a model of them |
 //! | [`convert`], [`base64`], [`clock`], [`drift`] | sample conversion, base64, the monotonic clock, and how a device differs from it |
 
 pub mod audio;
@@ -38,6 +39,8 @@ pub mod registry;
 pub mod sink;
 pub mod source;
 pub mod stats;
+#[doc(hidden)]
+pub mod sync;
 
 pub use audio::{Block, Mark, MarkKind, Rate, Span};
 pub use detector::Detector;

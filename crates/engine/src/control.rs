@@ -11,10 +11,11 @@ use crossbeam_channel::Receiver;
 use glottis_core::feed::FeedStats;
 use glottis_core::inlet::{Control as SinkControl, Link};
 use glottis_core::source::{Capture, SourceFormat};
-use glottis_core::{Feed, Node, SinkEvent, Source, SourceError};
+use glottis_core::{Feed, SinkEvent, Source, SourceError};
 use glottis_graph::plan::{NodeInfo, SinkEnd};
+use glottis_graph::returns::Retired;
 use glottis_graph::{SignalReader, StepStats};
-use ringbuf::{HeapCons, HeapProd};
+use ringbuf::HeapProd;
 
 use crate::command::{BadCommand, Command};
 use crate::event::{ErrorFacts, Event, EventKind, ReadySink, ReadySource};
@@ -77,7 +78,7 @@ pub(crate) struct Live {
     pub runner: Runner,
     pub signals: SignalReader,
     pub orders: HeapProd<Order>,
-    pub retired: HeapCons<Box<dyn Node>>,
+    pub retired: Retired,
     pub shared: Arc<Shared>,
     pub interrupted: Arc<AtomicBool>,
     pub threads: Threads,
@@ -132,7 +133,7 @@ pub(crate) struct Control {
     sinks: Vec<SinkSeat>,
     signals: SignalReader,
     orders: HeapProd<Order>,
-    retired: HeapCons<Box<dyn Node>>,
+    retired: Retired,
     shop: Shop,
     shared: Arc<Shared>,
     interrupted: Arc<AtomicBool>,
@@ -273,7 +274,7 @@ impl Control {
 
     /// What is due now.
     fn step(&mut self) {
-        self.free_retired();
+        self.retired.free();
         self.start_sinks();
         if self.phase == Phase::Opening && (self.source.live() || self.sinks_ready()) {
             self.start_source();

@@ -15,6 +15,7 @@ use glottis_core::source::SourceFormat;
 use glottis_core::{Context, Problem, Rate, Registry, Settings, SourceError, clock};
 use glottis_graph::config::Problems;
 use glottis_graph::plan::Latency;
+use glottis_graph::returns::returns;
 use glottis_graph::{Config, Graph, Plan, signals};
 use ringbuf::HeapRb;
 use ringbuf::traits::Split;
@@ -258,7 +259,7 @@ impl Ready {
         }
         let (signals, signal_reader) = signals(if waits { FAST_SIGNALS } else { SIGNALS }, reader);
         let (orders, order_reader) = HeapRb::new(256).split();
-        let (retired, retired_reader) = HeapRb::new(RETIRED).split();
+        let (returns, retired) = returns(RETIRED);
         let shared = Arc::new(Shared::default());
         let mut schedule = graph.schedule;
         if parts.source.live() {
@@ -268,21 +269,12 @@ impl Ready {
             schedule,
             signals,
             orders: order_reader,
-            retired,
+            returns,
             shared: shared.clone(),
             intake,
             woken,
         });
-        let live = Live {
-            feed,
-            runner,
-            signals: signal_reader,
-            orders,
-            retired: retired_reader,
-            shared,
-            interrupted,
-            threads,
-        };
+        let live = Live { feed, runner, signals: signal_reader, orders, retired, shared, interrupted, threads };
         Control::new(parts, graph.nodes, graph.sinks, live, on_event)
     }
 }

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use glottis_core::feed::Taken;
 use glottis_core::{Block, Fault, Intake, Node, clock};
+use glottis_graph::returns::Returns;
 use glottis_graph::{Outlet, Schedule, Signal, Signals, StepStats};
-use ringbuf::traits::{Consumer, Producer};
-use ringbuf::{HeapCons, HeapProd};
+use ringbuf::HeapCons;
+use ringbuf::traits::Consumer;
 
 /// An order for the pipeline thread, carried out between blocks and answered by
 /// [`Signal::Applied`].
@@ -45,7 +46,7 @@ pub(crate) enum Action {
     },
 }
 
-/// Nodes on their way back to be freed: control never has more swaps under way, so there is always room.
+/// Swaps that may be under way.
 pub(crate) const RETIRED: usize = 64;
 
 /// What the control thread and the pipeline thread share.
@@ -78,7 +79,7 @@ pub(crate) struct Runner {
     schedule: Schedule,
     signals: Signals,
     orders: HeapCons<Order>,
-    retired: HeapProd<Box<dyn Node>>,
+    returns: Returns,
     shared: Arc<Shared>,
     intake: Intake,
     /// Whether the source wakes this thread for every block.
@@ -95,7 +96,7 @@ pub(crate) struct RunnerParts {
     pub schedule: Schedule,
     pub signals: Signals,
     pub orders: HeapCons<Order>,
-    pub retired: HeapProd<Box<dyn Node>>,
+    pub returns: Returns,
     pub shared: Arc<Shared>,
     pub intake: Intake,
     pub woken: bool,
@@ -116,9 +117,9 @@ const IDLE: u64 = 100_000_000;
 
 impl Runner {
     pub fn new(parts: RunnerParts) -> Runner {
-        let RunnerParts { schedule, signals, orders, retired, shared, intake, woken } = parts;
+        let RunnerParts { schedule, signals, orders, returns, shared, intake, woken } = parts;
         let block = Block::new(intake.rate());
-        Runner { schedule, signals, orders, retired, shared, intake, woken, block, held: false, processed: 0, due: 0 }
+        Runner { schedule, signals, orders, returns, shared, intake, woken, block, held: false, processed: 0, due: 0 }
     }
 
     /// What each node costs.
@@ -265,11 +266,7 @@ impl Runner {
     /// Puts a node in the place of another. The one that is not needed goes back, whichever it is.
     fn swap(&mut self, node: u16, mut new: Box<dyn Node>) -> bool {
         let swapped = self.schedule.replace(usize::from(node), &mut new);
-        if let Err(old) = self.retired.try_push(new) {
-            debug_assert!(false, "more swaps under way than the ring holds");
-            // Better lost than freed on this thread.
-            std::mem::forget(old);
-        }
+        self.returns.send(new);
         if let Some(at) = swapped {
             self.signals.put(Signal::Swapped { node, at });
         }

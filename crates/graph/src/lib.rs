@@ -13,6 +13,7 @@
 //! | [`chunker`] | in which pieces |
 //! | [`gauge`] | what the sound is like, measured as it passes |
 //! | [`signal`] | what the pipeline thread tells |
+//! | [`returns`] | the way back for nodes that were replaced |
 
 pub mod chunker;
 pub mod config;
@@ -20,6 +21,7 @@ pub mod gauge;
 mod history;
 pub mod outlet;
 pub mod plan;
+pub mod returns;
 pub mod schedule;
 pub mod segmenter;
 pub mod signal;

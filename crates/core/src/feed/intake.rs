@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::spill::Back;
-use super::{FeedStats, Shared, wake};
+use super::{FeedStats, Shared};
 use crate::audio::{Block, Rate};
+use crate::sync::park_timeout;
 
 /// The pipeline thread's end of the capture ring.
 pub struct Intake {
@@ -37,7 +38,7 @@ impl Intake {
         let ended = self.shared.ended.load(Ordering::Acquire);
         if self.ring.pop(|next| block.copy_from(next)) {
             if self.waits && self.ring.is_half_empty() {
-                wake(&self.shared.source_thread);
+                self.shared.source_thread.wake();
             }
             return Taken::Block;
         }
@@ -69,13 +70,13 @@ impl Intake {
     /// This thread is the one that takes the blocks: the one to be woken by a feed that
     /// [wakes at once](super::Feed::wake_at_once). Before the first look.
     pub fn attach(&self) {
-        self.shared.pipeline_thread.get_or_init(std::thread::current);
+        self.shared.pipeline_thread.here();
     }
 
     /// Takes nothing more: a source that waits for room need not wait. Also done by dropping the intake.
     pub fn leave(&self) {
         self.shared.gone.store(true, Ordering::Release);
-        wake(&self.shared.source_thread);
+        self.shared.source_thread.wake();
     }
 
     /// Waits until the ring is half full or the source has ended, for `at_most`: a source that can
@@ -83,7 +84,7 @@ impl Intake {
     pub fn wait(&self, at_most: Duration) {
         self.attach();
         if self.ring.is_empty() && !self.shared.ended.load(Ordering::Acquire) {
-            std::thread::park_timeout(at_most);
+            park_timeout(at_most);
         }
     }
 

@@ -5,10 +5,8 @@
 //! Blocks come out in the order they went in: while the long ring holds anything, all goes there, so the
 //! short one holds only what is older.
 
-use ringbuf::traits::{Consumer, Observer, Producer, Split};
-use ringbuf::{HeapCons, HeapProd, HeapRb};
-
 use crate::audio::Block;
+use crate::sync::ring::{Consumer, HeapCons, HeapProd, HeapRb, Observer, Producer, Split};
 
 /// Blocks of the short ring: more than one look of the pipeline thread finds on a machine that is well.
 const SHORT: usize = 8;

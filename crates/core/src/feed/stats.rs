@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use crate::sync;
+
 /// Channels that are looked at.
 pub const MAX_CHANNELS: usize = 8;
 
@@ -15,7 +17,7 @@ pub struct FeedStats {
     /// Frames of the stream, at the feed's rate, lost ones included: what the source delivered as it
     /// left the rate converter. Where that stretches the sound, the frames it makes or spares are
     /// neither lost nor dropped: this is what there is to be accounted for.
-    pub captured: AtomicU64,
+    pub captured: sync::AtomicU64,
     /// Frames that found the ring full.
     pub overrun: AtomicU64,
     /// Frames the device itself lost, as far as the source could tell.

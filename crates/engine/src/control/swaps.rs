@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use glottis_core::{Node, Registry};
 use glottis_graph::plan::NodeInfo;
-use ringbuf::traits::Consumer;
 
 use super::{Control, Inbox};
 use crate::event::EventKind;
 use crate::pipeline::Loader;
-use crate::runner::{Action, Order, RETIRED};
+use crate::runner::{Action, Order};
 
 /// Where new versions come from. One request at a time: a later one may be for the same node.
 pub(crate) struct Shop {
@@ -23,8 +22,6 @@ pub(crate) struct Shop {
     waiting: VecDeque<Request>,
     /// The request that is being prepared.
     busy: Option<Request>,
-    /// Nodes that went to the pipeline thread and whose predecessors have not come back.
-    under_way: usize,
 }
 
 /// A swap that was asked for.
@@ -44,7 +41,7 @@ pub(crate) struct Prepared {
 impl Shop {
     pub fn new(loader: Option<Loader>, registry: Registry, base: &Path) -> Shop {
         let base = base.to_owned();
-        Shop { loader, registry, base, waiting: VecDeque::new(), busy: None, under_way: 0 }
+        Shop { loader, registry, base, waiting: VecDeque::new(), busy: None }
     }
 }
 
@@ -113,7 +110,7 @@ impl Control {
         self.shop.busy = None;
         match prepared {
             Err(message) => self.refuse("swap", None, message),
-            Ok(Prepared { nodes, .. }) if self.shop.under_way + nodes.len() > RETIRED => {
+            Ok(Prepared { nodes, .. }) if !self.retired.has_room_for(nodes.len()) => {
                 self.refuse("swap", None, "too many swaps at once: wait for those that are under way".to_owned());
             }
             Ok(Prepared { nodes, registry }) => {
@@ -122,19 +119,13 @@ impl Control {
                 for (index, new) in nodes {
                     self.nodes[index].info.remade(&self.shop.registry);
                     let order = Order { id, sink: None, action: Action::Swap { node: index as u16, new } };
-                    self.shop.under_way += usize::from(self.send(order));
+                    if self.send(order) {
+                        self.retired.expect();
+                    }
                 }
             }
         }
         self.prepare_next();
-    }
-
-    /// Frees the nodes that came back.
-    pub(super) fn free_retired(&mut self) {
-        while let Some(old) = self.retired.try_pop() {
-            drop(old);
-            self.shop.under_way = self.shop.under_way.saturating_sub(1);
-        }
     }
 
     pub(super) fn swapped(&self, node: u16, at: u64) -> EventKind {

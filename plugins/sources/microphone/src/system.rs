@@ -21,7 +21,7 @@ use crate::machine::{Input, Scene};
 use crate::owner::{Opening, Started};
 use crate::pace::Pace;
 use crate::scene;
-use crate::stream::Shared;
+use crate::stream::{Shared, Watch};
 
 /// Opening takes 30 ms as a rule; a hung server lets it hang.
 pub const OPEN_LIMIT: Duration = Duration::from_secs(5);
