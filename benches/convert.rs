@@ -1,13 +1,19 @@
 //! What it costs to convert samples and to mix channels, each beside a bare copy of the same bytes and
-//! beside the loop one would write first. One thread.
+//! beside the loop one would write first. One thread. The rows with an instruction set are what a processor
+//! would take that has no more.
 //!
 //! `cargo bench --bench convert`
+
+#[path = "../crates/core/tests/kernels/mod.rs"]
+mod kernels;
+mod yardstick;
 
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use glottis_core::feed::{Taken, capture_ring};
 use glottis_core::{Block, Rate, convert};
+use kernels::Level;
 
 /// Frames at once: a block at 16 kHz, one at 48 kHz, and RAVATAR's chunk.
 const FRAMES: [usize; 3] = [160, 480, 4_096];
@@ -23,14 +29,14 @@ fn ints(samples: usize) -> Vec<i16> {
 fn to_s16(c: &mut Criterion) {
     let mut group = c.benchmark_group("f32 to s16le");
     for frames in FRAMES {
-        let (input, mut copy, mut out) = (floats(frames), vec![0.0_f32; frames], vec![0_u8; frames * 2]);
+        let (input, mut out) = (floats(frames), vec![0_u8; frames * 2]);
         group.throughput(Throughput::Elements(frames as u64));
-        group.bench_function(BenchmarkId::new("copy of the input", frames), |b| {
-            b.iter(|| black_box(&mut copy).copy_from_slice(black_box(&input)));
-        });
-        group.bench_function(BenchmarkId::new("ours", frames), |b| {
-            b.iter(|| convert::f32_to_s16le(black_box(&input), black_box(&mut out)));
-        });
+        yardstick::copy(&mut group, frames, &input);
+        for level in Level::all() {
+            group.bench_function(BenchmarkId::new(format!("ours, {}", level.name()), frames), |b| {
+                b.iter(|| level.f32_to_s16le(black_box(&input), black_box(&mut out)));
+            });
+        }
         group.bench_function(BenchmarkId::new("obvious loop", frames), |b| {
             b.iter(|| {
                 for (out, &s) in black_box(&mut out).chunks_exact_mut(2).zip(black_box(&input)) {
@@ -47,11 +53,9 @@ fn to_s16(c: &mut Criterion) {
 fn from_s16(c: &mut Criterion) {
     let mut group = c.benchmark_group("s16 to f32");
     for frames in FRAMES {
-        let (input, mut copy, mut out) = (ints(frames), vec![0_i16; frames], vec![0.0_f32; frames]);
+        let (input, mut out) = (ints(frames), vec![0.0_f32; frames]);
         group.throughput(Throughput::Elements(frames as u64));
-        group.bench_function(BenchmarkId::new("copy of the input", frames), |b| {
-            b.iter(|| black_box(&mut copy).copy_from_slice(black_box(&input)));
-        });
+        yardstick::copy(&mut group, frames, &input);
         group.bench_function(BenchmarkId::new("ours", frames), |b| {
             b.iter(|| convert::i16_to_f32_slice(black_box(&input), black_box(&mut out)));
         });
@@ -73,13 +77,11 @@ fn downmix(c: &mut Criterion) {
     for hz in [16_000, 48_000] {
         let rate = Rate::new(hz).expect("a listed rate");
         let frames = rate.block();
-        let (input, mut copy) = (ints(frames * 2), vec![0_i16; frames * 2]);
+        let input = ints(frames * 2);
         let (mut block, mut taken) = (Block::new(rate), Block::new(rate));
         let (mut feed, mut intake) = capture_ring(rate, 4, false);
         group.throughput(Throughput::Elements(frames as u64));
-        group.bench_function(BenchmarkId::new("copy of the input", frames), |b| {
-            b.iter(|| black_box(&mut copy).copy_from_slice(black_box(&input)));
-        });
+        yardstick::copy(&mut group, frames, &input);
         group.bench_function(BenchmarkId::new("ours, with feed and ring", frames), |b| {
             b.iter(|| {
                 feed.push(black_box(&input), 2, 0, convert::i16_to_f32);
