@@ -69,7 +69,7 @@ pub struct NodeReport {
     pub name: String,
     /// Blocks it processed.
     pub blocks: u64,
-    /// Mean time for a block, in nanoseconds. Of a source that can wait one block in eight is timed, unless
+    /// Mean time for a block, in nanoseconds. Of a source that can wait one block in seven is timed, unless
     /// a node has a budget.
     pub mean_ns: u64,
     /// The longest time, in nanoseconds.
