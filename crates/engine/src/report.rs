@@ -69,7 +69,8 @@ pub struct NodeReport {
     pub name: String,
     /// Blocks it processed.
     pub blocks: u64,
-    /// Mean time for a block, in nanoseconds.
+    /// Mean time for a block, in nanoseconds. Of a source that can wait one block in seven is timed, unless
+    /// a node has a budget.
     pub mean_ns: u64,
     /// The longest, in nanoseconds.
     pub max_ns: u64,
