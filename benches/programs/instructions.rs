@@ -4,11 +4,15 @@
 //!
 //! `cargo run --release --example instructions` lists the cases; with the name of one it runs it. Each
 //! case is run with two amounts of work, so that what starting costs falls out of the difference.
+//!
+//! `--recording FILE.wav` writes what whole programs are counted with: half a minute of speech in 48 kHz
+//! stereo. `--machine` says what the code that is chosen at run time is chosen by.
 
 #[path = "../../tests/cycle/mod.rs"]
 mod cycle;
 
 use std::hint::black_box;
+use std::path::Path;
 use std::process::ExitCode;
 
 use cycle::{Cycle, Through};
@@ -42,7 +46,20 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     };
-    let times = args.next().and_then(|n| n.parse().ok()).unwrap_or(1000);
+    match (name.as_str(), args.next()) {
+        ("--recording", Some(path)) => {
+            recording(Path::new(&path));
+            ExitCode::SUCCESS
+        }
+        ("--machine", _) => {
+            println!("{}", machine());
+            ExitCode::SUCCESS
+        }
+        (name, times) => case(name, times.and_then(|n| n.parse().ok()).unwrap_or(1000)),
+    }
+}
+
+fn case(name: &str, times: usize) -> ExitCode {
     match CASES.iter().find(|(case, _)| *case == name) {
         Some((_, work)) => {
             work(times);
@@ -53,6 +70,40 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The vector extensions that our code and the C library look for.
+fn machine() -> String {
+    #[cfg(target_arch = "x86_64")]
+    let found: &[(&str, bool)] = &[
+        ("sse4.1", is_x86_feature_detected!("sse4.1")),
+        ("avx2", is_x86_feature_detected!("avx2")),
+        ("fma", is_x86_feature_detected!("fma")),
+        ("avx512bw", is_x86_feature_detected!("avx512bw")),
+    ];
+    #[cfg(not(target_arch = "x86_64"))]
+    let found: &[(&str, bool)] = &[];
+    let names: Vec<&str> = found.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
+    format!("{} {}", std::env::consts::ARCH, names.join(" "))
+}
+
+/// Half a minute of the speech of the tests. Repeating frames is no good resampling, but it is speech.
+fn recording(path: &Path) {
+    let speech = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/speech/sense_and_sensibility_01_austen_64kb-0880.wav");
+    let read = hound::WavReader::open(speech).expect("a recording of the tests");
+    let samples: Vec<i16> = read.into_samples().map(|s| s.expect("a sample")).collect();
+    let spec = hound::WavSpec {
+        channels: 2,
+        sample_rate: 48_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut wav = hound::WavWriter::create(path, spec).expect("a file that can be written");
+    for sample in samples.iter().cycle().take(30 * 16_000).flat_map(|s| [s; 2 * 3]) {
+        wav.write_sample(*sample).expect("room on the disk");
+    }
+    wav.finalize().expect("room on the disk");
 }
 
 fn rate(hz: u32) -> Rate {

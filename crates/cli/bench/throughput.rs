@@ -11,8 +11,22 @@ use super::threads::Threads;
 use crate::args::Common;
 use crate::{allocations, explain, run};
 
-/// Levels, told every 100 ms of audio, before the run counts as steady: queues fill, filters warm up.
-const START: u32 = 10;
+/// The threads of a source that can wait: one reads and feeds, and that of `stdin` has another read for it.
+const SOURCES: [&str; 2] = ["glottis source", "glottis stdin"];
+
+/// Where allocations are counted, in levels: those are told every 100 ms of audio.
+struct Window {
+    from: u32,
+    to: u32,
+}
+
+impl Window {
+    /// Half a minute, once all is long steady; of a recording too short for that all but the first second,
+    /// in which queues fill and threads begin.
+    fn of(audio_s: f64) -> Window {
+        if audio_s >= 60.0 { Window { from: 300, to: 600 } } else { Window { from: 10, to: u32::MAX } }
+    }
+}
 
 /// What was found. Times are nanoseconds of CPU per block of 10 ms.
 #[derive(Serialize)]
@@ -26,7 +40,8 @@ struct Found {
     /// All stages together.
     ns_per_block: f64,
     stages: Vec<Stage>,
-    /// Allocations of all threads from the first second of audio to the last; absent for shorter recordings.
+    /// Allocations of all threads from the 30th second of audio to the 60th; of a shorter recording from the
+    /// first second to the last. Absent where the source cannot be read a second time.
     allocations: Option<usize>,
     peak_rss_bytes: u64,
     balanced: bool,
@@ -58,9 +73,14 @@ pub fn throughput(file: &Path, common: &Common) -> ExitCode {
     if report.exit != Some(0) {
         return run::conclude(&report, None, common.json);
     }
-    let allocations = if again { allocations_of(&config, &registry) } else { None };
+    let allocations = if again { allocations_of(&config, &registry, Window::of(seconds(&report))) } else { None };
     print(&found(&report, &|name| *sums.get(name).unwrap_or(&0), allocations), common.json);
     ExitCode::SUCCESS
+}
+
+/// Seconds of audio that went through.
+fn seconds(report: &Report) -> f64 {
+    report.source.captured as f64 / f64::from(report.source.rate.max(1))
 }
 
 fn go(config: &Config, registry: &Registry, on_event: impl FnMut(&Event) + Send + 'static) -> Result<Report, ExitCode> {
@@ -72,8 +92,8 @@ fn go(config: &Config, registry: &Registry, on_event: impl FnMut(&Event) + Send 
 }
 
 /// Allocations of a second run: watching the threads of the first allocates too.
-fn allocations_of(config: &Config, registry: &Registry) -> Option<usize> {
-    let steady = Arc::new(Mutex::new(Steady::default()));
+fn allocations_of(config: &Config, registry: &Registry, window: Window) -> Option<usize> {
+    let steady = Arc::new(Mutex::new(Steady { window, levels: 0, before: 0, after: 0 }));
     let watched = steady.clone();
     let on_event = move |event: &Event| {
         if let (EventKind::Level { .. }, Ok(mut steady)) = (&event.kind, watched.lock()) {
@@ -100,9 +120,9 @@ fn hurry(config: &mut Config) -> Result<bool, String> {
     }
 }
 
-/// Allocations between two levels of the stream: the first after the start, and the last.
-#[derive(Default)]
+/// Allocations between two levels of the stream.
 struct Steady {
+    window: Window,
     levels: u32,
     before: usize,
     after: usize,
@@ -111,43 +131,45 @@ struct Steady {
 impl Steady {
     fn see(&mut self) {
         self.levels += 1;
-        self.after = allocations::so_far();
-        if self.levels <= START {
-            self.before = self.after;
+        if self.levels <= self.window.from {
+            self.before = allocations::so_far();
+        }
+        if self.levels <= self.window.to {
+            self.after = allocations::so_far();
         }
     }
 
     fn allocations(&self) -> Option<usize> {
-        (self.levels > START).then(|| self.after - self.before)
+        (self.levels > self.window.from).then(|| self.after - self.before)
     }
 }
 
 fn found(report: &Report, thread: &dyn Fn(&str) -> u64, allocations: Option<usize>) -> Found {
-    let audio_s = report.source.captured as f64 / f64::from(report.source.rate.max(1));
+    let audio_s = seconds(report);
     let blocks = (audio_s * 100.0).max(1.0);
-    let total = report.cpu_s * 1e9 / blocks;
+    let total = report.cpu_s * 1e9;
     let mut stages = Vec::new();
     let mut stage = |name: &str, ns: f64| {
-        stages.push(Stage { name: name.to_owned(), ns_per_block: ns / blocks, share: ns / (report.cpu_s * 1e9) });
+        stages.push(Stage { name: name.to_owned(), ns_per_block: ns / blocks, share: ns / total });
     };
-    let source = thread("glottis source") as f64;
-    stage("source (read, downmix, blocks)", source);
-    let mut nodes = 0.0;
-    for node in &report.nodes {
-        let spent = (node.mean_ns * node.blocks) as f64;
-        nodes += spent;
-        stage(&node.name, spent);
-    }
+    stage("source (read, downmix, blocks)", SOURCES.iter().map(|name| thread(name) as f64).sum());
     let pipeline = thread("glottis-pipelin") as f64;
+    let nodes: f64 = report.nodes.iter().map(|node| (node.mean_ns * node.blocks) as f64).sum();
+    // Nodes are timed by the clock: what the thread waited for a core is taken off each.
+    let ran = if pipeline > 0.0 { (pipeline / nodes.max(1.0)).min(1.0) } else { 1.0 };
+    for node in &report.nodes {
+        stage(&node.name, ran * (node.mean_ns * node.blocks) as f64);
+    }
     stage("outlets (segment, chunk, encode)", (pipeline - nodes).max(0.0));
-    let sinks = thread("glottis-sinks") as f64;
-    stage("sinks (messages, writing)", sinks);
-    stage("start, control and the rest", (report.cpu_s * 1e9 - source - pipeline.max(nodes) - sinks).max(0.0));
+    stage("sinks (messages, writing)", thread("glottis-sinks") as f64);
+    let rest = 1.0 - stages.iter().map(|stage| stage.share).sum::<f64>();
+    let ns = rest.max(0.0) * total;
+    stages.push(Stage { name: "start, control and the rest".to_owned(), ns_per_block: ns / blocks, share: ns / total });
     Found {
         audio_s,
         cpu_s: report.cpu_s,
         times_real_time: audio_s / report.cpu_s.max(1e-9),
-        ns_per_block: total,
+        ns_per_block: total / blocks,
         stages,
         allocations,
         peak_rss_bytes: report.peak_rss_bytes,
@@ -175,6 +197,8 @@ fn print(found: &Found, json: bool) {
         if found.balanced { "balanced" } else { "NOT BALANCED" },
     );
     if let Some(allocations) = found.allocations {
-        println!("{allocations} allocations from the first second of audio to the last, all threads");
+        let window =
+            if found.audio_s >= 60.0 { "30th second of audio to the 60th" } else { "first second of audio on" };
+        println!("{allocations} allocations from the {window}, all threads");
     }
 }
