@@ -140,7 +140,7 @@ impl Account<'_> {
         let sum: i64 = bursts.iter().map(|burst| burst.total_ns).sum();
         let stage = |(i, name): (usize, String)| {
             let all: Vec<i64> = bursts.iter().map(|burst| burst.stages_ns[i]).collect();
-            let share = all.iter().sum::<i64>() as f64 / (sum as f64).max(1.0);
+            let share = if sum == 0 { 0.0 } else { all.iter().sum::<i64>() as f64 / sum as f64 };
             Stage { name, us: Quantiles::of(all), share }
         };
         let nodes = self.way.nodes.clone();
