@@ -112,7 +112,7 @@ impl Latency {
         let rate = Rate::for_source(run.report.source.rate);
         let ways = ways(&config, registry, &graph, rate, &train, folder.path())?;
         let put_in = put_in(&run, &tapes, &train)?;
-        let measured = |(i, far): (usize, &Box<dyn Far>)| -> Result<SinkLatency, Refused> {
+        let measured = |(i, far): (usize, &dyn Far)| -> Result<SinkLatency, Refused> {
             let sink = &graph.sinks[chosen[i]];
             let mut heard = far.heard().map_err(Refused::Failed)?;
             if heard.hz == 0 {
@@ -136,7 +136,7 @@ impl Latency {
             let latency = account.latency();
             if latency.found == 0 { Err(nothing(&latency.name, sink.turn.mode, &run.report)) } else { Ok(latency) }
         };
-        let sinks = ends.far.iter().enumerate().map(measured).collect::<Result<_, _>>()?;
+        let sinks = ends.far.iter().map(AsRef::as_ref).enumerate().map(measured).collect::<Result<_, _>>()?;
         Ok(Measured {
             source: run.report.source.kind.clone(),
             source_hz: rate.hz(),

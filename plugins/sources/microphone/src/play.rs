@@ -1,8 +1,8 @@
 //! Plays a sound to an output device, for measurements that a microphone hears. On the calling thread, which
 //! waits, and the host's own.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
@@ -24,9 +24,9 @@ const MARKS: usize = 1024;
 struct Shared {
     /// Frames asked for so far.
     asked: AtomicU64,
-    /// When the last of them is out, in nanoseconds of the clock.
+    /// When the last of the sound is out, in nanoseconds of the clock, as last predicted.
     due: AtomicU64,
-    failed: AtomicBool,
+    error: Mutex<Option<cpal::Error>>,
 }
 
 /// Plays mono `sound` at `hz`, in every channel of the output device `name` (`default`, an id, a name or
@@ -63,8 +63,8 @@ fn wait(name: &str, frames: u64, shared: &Shared, marked: &Receiver<(u64, u64)>)
     loop {
         std::thread::sleep(LOOK);
         played.extend(marked.try_iter());
-        if shared.failed.load(Ordering::Relaxed) {
-            return Err(format!("the output device \"{name}\" failed while it played"));
+        if let Some(error) = shared.error.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(format!("the output device \"{name}\" failed while it played: {error}"));
         }
         let now = shared.asked.load(Ordering::Acquire);
         if now >= frames && clock::now() > shared.due.load(Ordering::Relaxed) {
@@ -94,17 +94,20 @@ fn open<S: SizedSample + FromSample<f32>>(
         let first = clock::now() + stamps.playback.duration_since(stamps.callback).as_nanos() as u64;
         // Full only if nobody has looked for long; then this mark is one of many.
         let _ = marks.try_send((at as u64, first));
+        if at < sound.len() {
+            ours.due.store(first + (sound.len() - at) as u64 * 1_000_000_000 / hz, Ordering::Relaxed);
+        }
         for frame in out.chunks_mut(channels) {
             frame.fill(S::from_sample(sound.get(at).copied().unwrap_or(0.0)));
             at += 1;
         }
-        ours.due.store(first + (out.len() / channels) as u64 * 1_000_000_000 / hz, Ordering::Relaxed);
         ours.asked.store(at as u64, Ordering::Release);
     };
     let failed = move |error: cpal::Error| {
-        // An underrun is a gap in what is heard, and the search for bursts tells.
-        if !matches!(error.kind(), cpal::ErrorKind::Xrun | cpal::ErrorKind::RealtimeDenied) {
-            theirs.failed.store(true, Ordering::Relaxed);
+        // An underrun is a gap in what is heard, and the search for bursts tells; the others end nothing.
+        let harmless = [cpal::ErrorKind::Xrun, cpal::ErrorKind::DeviceChanged, cpal::ErrorKind::RealtimeDenied];
+        if !harmless.contains(&error.kind()) {
+            theirs.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         }
     };
     device.build_output_stream::<S, _, _>(config, fill, failed, Some(PATIENCE))
