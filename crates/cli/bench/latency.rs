@@ -46,8 +46,8 @@ fn speaker(args: &Args) -> Option<Box<dyn Speaker>> {
 struct Output(String);
 
 impl Speaker for Output {
-    fn play(&mut self, sound: &[f32], hz: u32) -> Result<Option<u64>, String> {
-        glottis::play(&self.0, sound, hz).map(Some)
+    fn play(&mut self, sound: &[f32], hz: u32) -> Result<Vec<(u64, u64)>, String> {
+        glottis::play(&self.0, sound, hz)
     }
 }
 

@@ -90,7 +90,10 @@ pub(crate) fn ways(
         |edge: &str| Table::default().with("type", tap::TYPE).with("name", format!("tap-{edge}")).with("input", edge);
     let edges = || graph.nodes.iter().map(|node| node.name.as_str()).chain(["source"]);
     let tapes = Tapes::default();
-    let table = assemble(source, config, edges().map(taps).collect());
+    let mut nodes = config.table().clone();
+    // What else is there is about real time, and there is none here.
+    nodes.entries.retain(|entry| entry.key == "node");
+    let table = assemble(nodes, source, edges().map(taps).collect());
     let pipeline = Pipeline::new(&Config::new(table, config.base()), &tapes.known_to(registry))
         .map_err(|problems| Refused::Failed(format!("the tree cannot be measured by itself: {problems}")))?;
     let report = pipeline.start(|_| {}).map_err(|error| Refused::Failed(error.to_string()))?.wait();
@@ -106,17 +109,12 @@ pub(crate) fn ways(
     Ok(found)
 }
 
-/// The sections of `config` with another source and other sinks.
-pub(crate) fn assemble(source: Table, config: &Config, sinks: Vec<Table>) -> Table {
-    let list =
-        |tables: Vec<Table>| Value::List(tables.into_iter().map(|table| Located::new(Value::Table(table))).collect());
-    let nodes: Vec<Table> = config.section("node").into_iter().cloned().collect();
-    let mut table = Table::default();
+/// A configuration with another source and other sinks. Libraries are loaded already, and not named again.
+pub(crate) fn assemble(mut table: Table, source: Table, sinks: Vec<Table>) -> Table {
+    table.remove("plugins");
+    let sinks = sinks.into_iter().map(|sink| Located::new(Value::Table(sink))).collect();
     table.set("source", Located::new(Value::Table(source)));
-    if !nodes.is_empty() {
-        table.set("node", Located::new(list(nodes)));
-    }
-    table.set("sink", Located::new(list(sinks)));
+    table.set("sink", Located::new(Value::List(sinks)));
     table
 }
 
@@ -165,31 +163,34 @@ pub(crate) fn median(mut all: Vec<f64>) -> Option<f64> {
     all.get(all.len() / 2).copied()
 }
 
-/// Looks for the bursts of a train one after the other: each behind the one before.
+/// Looks for the bursts of a train one after the other: each behind the one before. The first that is found
+/// may be anywhere, since a loudspeaker takes its time to begin.
 pub(crate) struct Search {
-    from: f64,
+    /// Where the last one was found.
+    last: Option<f64>,
+    /// How many were not, since.
     lost: f64,
     period: f64,
 }
 
-/// The first burst may be this much later than it was put in, in seconds.
+/// A burst may be this much later behind the one before than it was put in, in seconds.
 const LATE: f64 = 2.5;
 
 impl Search {
     pub(crate) fn new(train: &Train) -> Search {
-        Search { from: 0.0, lost: 0.0, period: train.period }
+        Search { last: None, lost: 0.0, period: train.period }
     }
 
     /// Where burst `number` begins in `sound`, in samples.
     pub(crate) fn next(&mut self, sound: &[f32], hz: u32, number: usize) -> Option<f64> {
         let frame = |seconds: f64| ((seconds * f64::from(hz)) as usize).min(sound.len());
-        let begin = frame(self.from);
-        let end = frame(self.from + LATE + (self.lost + 2.0) * self.period);
+        let begin = self.last.map_or(0, frame);
+        let end = self.last.map_or(sound.len(), |last| frame(last + LATE + (self.lost + 2.0) * self.period));
         let place = Correlator::new(Burst::new(number as u64).samples(hz)).find(&sound[begin..end]);
         match place {
             Some(place) => {
                 let at = begin as f64 + place.at;
-                (self.from, self.lost) = (at / f64::from(hz), 0.0);
+                (self.last, self.lost) = (Some(at / f64::from(hz)), 0.0);
                 Some(at)
             }
             None => {

@@ -20,12 +20,12 @@ use crate::train::Train;
 
 /// Something that makes a microphone hear.
 pub trait Speaker: Send {
-    /// Plays mono `sound` at `hz` and returns once its last sample is out: when the first one was, in
-    /// nanoseconds of [`clock`], if that is known. Blocks.
+    /// Plays mono `sound` at `hz` and returns once its last sample is out: frames of the sound, and when each
+    /// was out, in nanoseconds of [`clock`] and in order; empty if that is not known. Blocks.
     ///
     /// # Errors
     /// It cannot be played; in words, with what to do.
-    fn play(&mut self, sound: &[f32], hz: u32) -> Result<Option<u64>, String>;
+    fn play(&mut self, sound: &[f32], hz: u32) -> Result<Vec<(u64, u64)>, String>;
 }
 
 /// A program as a speaker: a command of the shell in which `{file}` stands for a WAV file, mono, 16 bits, at
@@ -34,7 +34,7 @@ pub trait Speaker: Send {
 pub struct PlayCommand(pub String);
 
 impl Speaker for PlayCommand {
-    fn play(&mut self, sound: &[f32], hz: u32) -> Result<Option<u64>, String> {
+    fn play(&mut self, sound: &[f32], hz: u32) -> Result<Vec<(u64, u64)>, String> {
         let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
         let file = folder.path().join("bursts.wav");
         sound::write_wav(&file, sound, hz, 1)?;
@@ -42,7 +42,7 @@ impl Speaker for PlayCommand {
         let ended = Command::new("sh").args(["-c", &command]).stdin(std::process::Stdio::null()).output();
         let output = ended.map_err(|error| format!("cannot run the shell: {error}"))?;
         if output.status.success() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let said = String::from_utf8_lossy(&output.stderr);
         Err(format!("the command that plays failed ({}): {}", output.status, said.trim()))

@@ -107,12 +107,12 @@ impl Latency {
         if matches!(input, Input::Played(_)) {
             sinks.push(Table::default().with("type", tap::TYPE).with("name", tap::TYPE).with("input", "source"));
         }
-        let config = Config::new(assemble(source, config, sinks), config.base());
+        let config = Config::new(assemble(config.table().clone(), source, sinks), config.base());
         let run = run(&config, &input.known_to(&tapes.known_to(registry)), input, &train, ends.names.len())?;
         let rate = Rate::for_source(run.report.source.rate);
         let ways = ways(&config, registry, &graph, rate, &train, folder.path())?;
         let put_in = put_in(&run, &tapes, &train)?;
-        let measured = |(i, far): (usize, &Box<dyn Far>)| -> Result<SinkLatency, Refused> {
+        let measured = |(i, far): (usize, &dyn Far)| -> Result<SinkLatency, Refused> {
             let sink = &graph.sinks[chosen[i]];
             let mut heard = far.heard().map_err(Refused::Failed)?;
             if heard.hz == 0 {
@@ -136,7 +136,7 @@ impl Latency {
             let latency = account.latency();
             if latency.found == 0 { Err(nothing(&latency.name, sink.turn.mode, &run.report)) } else { Ok(latency) }
         };
-        let sinks = ends.far.iter().enumerate().map(measured).collect::<Result<_, _>>()?;
+        let sinks = ends.far.iter().map(AsRef::as_ref).enumerate().map(measured).collect::<Result<_, _>>()?;
         Ok(Measured {
             source: run.report.source.kind.clone(),
             source_hz: rate.hz(),
@@ -232,9 +232,26 @@ struct Run {
     passages: Vec<Vec<Passage>>,
     from: &'static str,
     fed: Option<Fed>,
-    /// When the first frame left the speaker.
-    played: Option<u64>,
+    /// Frames that were played, and when.
+    played: Played,
     live: bool,
+}
+
+/// Frames, when each of them was out, and their rate.
+#[derive(Default)]
+struct Played {
+    frames: Vec<(u64, u64)>,
+    hz: u32,
+}
+
+impl Played {
+    /// When what ends `seconds` into the sound was out.
+    fn at(&self, seconds: f64) -> Option<u64> {
+        let frame = seconds * f64::from(self.hz);
+        let next = self.frames.partition_point(|(at, _)| *at as f64 <= frame);
+        let (at, ns) = self.frames.get(next.checked_sub(1)?)?;
+        Some(ns + ((frame - *at as f64) * 1e9 / f64::from(self.hz.max(1))) as u64)
+    }
 }
 
 fn run(config: &Config, registry: &Registry, input: Input, train: &Train, sinks: usize) -> Result<Run, Refused> {
@@ -253,16 +270,16 @@ fn run(config: &Config, registry: &Registry, input: Input, train: &Train, sinks:
     })?;
     let live = matches!(input, Input::Played(_));
     let (from, fed, played, report) = match input {
-        Input::File => ("captured", None, None, running.wait()),
+        Input::File => ("captured", None, Played::default(), running.wait()),
         Input::Stdin(pipe) => {
             stage.wait(sinks, false);
             let feeding = pipe.feed().map_err(|error| Refused::Failed(format!("no thread to feed stdin: {error}")))?;
             let report = running.wait();
-            ("fed", feeding.join().ok(), None, report)
+            ("fed", feeding.join().ok(), Played::default(), report)
         }
         Input::Played(mut speaker) => {
             let (played, report) = play(&mut *speaker, &stage, running, train, sinks)?;
-            (if played.is_some() { "played" } else { "captured" }, None, played, report)
+            (if played.frames.is_empty() { "captured" } else { "played" }, None, played, report)
         }
     };
     let passages = std::mem::take(&mut *lock(&passages));
@@ -280,12 +297,12 @@ fn play(
     running: Running,
     train: &Train,
     sinks: usize,
-) -> Result<(Option<u64>, Report), Refused> {
+) -> Result<(Played, Report), Refused> {
     let hz = stage.wait(sinks, true);
     let played = match hz {
         Some(hz) => speaker.play(&train.samples(hz), hz),
         // The report says why the source did not open.
-        None => Ok(None),
+        None => Ok(Vec::new()),
     };
     if played.is_ok() && hz.is_some() {
         // What was played last is still on its way through the devices.
@@ -293,7 +310,7 @@ fn play(
     }
     running.stop();
     let report = running.wait();
-    Ok((played.map_err(Refused::Source)?, report))
+    Ok((Played { frames: played.map_err(Refused::Source)?, hz: hz.unwrap_or(0) }, report))
 }
 
 /// Where each burst was put in.
@@ -318,7 +335,7 @@ fn put_in(run: &Run, tapes: &Tapes, train: &Train) -> Result<Vec<PutIn>, Refused
         let at = found.map(|at| at + burst::SECONDS * hz);
         PutIn {
             end: at.map_or(f64::NEG_INFINITY, |at| (tape.begin as f64 + at) / hz),
-            at_source: run.played.map(|start| start + (end * 1e9) as u64),
+            at_source: run.played.at(end),
             captured: at.and_then(|at| tape.captured_at(at)),
         }
     };

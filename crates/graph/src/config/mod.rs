@@ -115,6 +115,11 @@ impl Config {
         overrides::apply(&mut self.table, assignment).map_err(|problem| self.problems(vec![problem]))
     }
 
+    /// All of it, as written: for a program that makes another configuration of it.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
     /// The entries of a list of tables, such as `sink`.
     pub fn section(&self, key: &str) -> Vec<&Table> {
         match self.table.get(key).map(|v| &v.value) {

@@ -8,8 +8,8 @@ const SINK: &str = "[[sink]]\ntype = \"file\"\npath = \"out.wav\"\nchunk = { fra
 
 #[test]
 fn a_file_of_any_rate_and_either_channel() {
-    for (hz, channel) in [(8_000, "mix"), (22_050, "1"), (44_100, "mix"), (96_000, "0")] {
-        let text = format!("[source]\ntype = \"file\"\npath = \"in.wav\"\nchannel = \"{channel}\"\n{SINK}");
+    for (hz, channel) in [(8_000, "\"mix\""), (22_050, "1"), (44_100, "\"mix\""), (96_000, "0")] {
+        let text = format!("[source]\ntype = \"file\"\npath = \"in.wav\"\nchannel = {channel}\n{SINK}");
         let sink = measure(few(), hz, &text);
         assert!(sink.algorithmic.frames.abs() < 1.0, "{hz}: {:?}", sink.algorithmic);
     }

@@ -1,12 +1,13 @@
 //! Plays a sound to an output device, for measurements that a microphone hears. On the calling thread, which
 //! waits, and the host's own.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{Device, FromSample, OutputCallbackInfo, SampleFormat, SizedSample, Stream, StreamConfig};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use glottis_core::clock;
 
 use crate::find::{choose, hosts, label};
@@ -14,58 +15,64 @@ use crate::find::{choose, hosts, label};
 /// A device that has not asked for sound for so long is none.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Between looks at what the callback has done, and marks of it that may wait for a look.
+const LOOK: Duration = Duration::from_millis(20);
+const MARKS: usize = 1024;
+
 /// What the callback and the waiting thread share.
 #[derive(Default)]
 struct Shared {
-    /// When the first sample is heard, plus 1, in nanoseconds of the clock; 0 before the first call.
-    start: AtomicU64,
-    /// Calls so far.
-    calls: AtomicU64,
-    failed: AtomicBool,
+    /// Frames asked for so far.
+    asked: AtomicU64,
+    /// When the last of the sound is out, in nanoseconds of the clock, as last predicted.
+    due: AtomicU64,
+    error: Mutex<Option<cpal::Error>>,
 }
 
 /// Plays mono `sound` at `hz`, in every channel of the output device `name` (`default`, an id, a name or
-/// part of one), and returns when its last sample is out: when the first was heard, in nanoseconds of
-/// [`clock`], as far as the sound system can tell. Blocks.
+/// part of one), and returns when its last sample is out: frames of the sound, in order, and when each was
+/// out, in nanoseconds of [`clock`], as the sound system predicts. Blocks.
 ///
 /// # Errors
 /// There is no such device, it does not take this rate, or it failed; in words.
-pub fn play(name: &str, sound: &[f32], hz: u32) -> Result<u64, String> {
+pub fn play(name: &str, sound: &[f32], hz: u32) -> Result<Vec<(u64, u64)>, String> {
     let _quiet = crate::owner::quiet();
     let device = find(name)?;
     let cannot = |error: cpal::Error| format!("cannot play to the output device \"{name}\" at {hz} Hz: {error}");
     let native = device.default_output_config().map_err(cannot)?;
     let config = StreamConfig { sample_rate: hz, ..native.config() };
     let shared = Arc::new(Shared::default());
+    let (marks, marked) = bounded(MARKS);
     let stream = match native.sample_format() {
-        SampleFormat::I16 => open::<i16>(&device, config, sound, &shared),
-        SampleFormat::I32 => open::<i32>(&device, config, sound, &shared),
-        SampleFormat::F32 => open::<f32>(&device, config, sound, &shared),
+        SampleFormat::I16 => open::<i16>(&device, config, sound, &shared, marks),
+        SampleFormat::I32 => open::<i32>(&device, config, sound, &shared, marks),
+        SampleFormat::F32 => open::<f32>(&device, config, sound, &shared, marks),
         other => return Err(format!("the output device \"{name}\" takes {other} samples, and those are not played")),
     };
     let stream = stream.map_err(cannot)?;
     stream.play().map_err(cannot)?;
-    let start = wait(name, sound.len() as u64 * 1_000_000_000 / u64::from(hz.max(1)), &shared)?;
+    let played = wait(name, sound.len() as u64, &shared, &marked)?;
     drop(stream);
-    Ok(start)
+    Ok(played)
 }
 
-/// Waits until the last sample is heard.
-fn wait(name: &str, length: u64, shared: &Shared) -> Result<u64, String> {
-    let (mut calls, mut since) = (0, clock::now());
+/// Waits until the last sample is out, and collects when the others were.
+fn wait(name: &str, frames: u64, shared: &Shared, marked: &Receiver<(u64, u64)>) -> Result<Vec<(u64, u64)>, String> {
+    let mut played = Vec::new();
+    let (mut asked, mut since) = (0, clock::now());
     loop {
-        std::thread::sleep(Duration::from_millis(20));
-        if shared.failed.load(Ordering::Relaxed) {
-            return Err(format!("the output device \"{name}\" failed while it played"));
+        std::thread::sleep(LOOK);
+        played.extend(marked.try_iter());
+        if let Some(error) = shared.error.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(format!("the output device \"{name}\" failed while it played: {error}"));
         }
-        let start = shared.start.load(Ordering::Acquire);
-        if start > 0 && clock::now() > start + length {
-            return Ok(start - 1);
+        let now = shared.asked.load(Ordering::Acquire);
+        if now >= frames && clock::now() > shared.due.load(Ordering::Relaxed) {
+            return Ok(played);
         }
-        let now = shared.calls.load(Ordering::Relaxed);
-        if now != calls {
-            (calls, since) = (now, clock::now());
-        } else if clock::now() - since > PATIENCE.as_nanos() as u64 {
+        if now != asked {
+            (asked, since) = (now, clock::now());
+        } else if now < frames && clock::now() - since > PATIENCE.as_nanos() as u64 {
             return Err(format!("the output device \"{name}\" asks for no sound"));
         }
     }
@@ -76,26 +83,31 @@ fn open<S: SizedSample + FromSample<f32>>(
     config: StreamConfig,
     sound: &[f32],
     shared: &Arc<Shared>,
+    marks: Sender<(u64, u64)>,
 ) -> Result<Stream, cpal::Error> {
     let (ours, theirs, sound) = (shared.clone(), shared.clone(), sound.to_vec());
     let channels = usize::from(config.channels).max(1);
+    let hz = u64::from(config.sample_rate.max(1));
     let mut at = 0;
     let fill = move |out: &mut [S], info: &OutputCallbackInfo| {
-        if at == 0 {
-            let stamps = info.timestamp();
-            let ahead = stamps.playback.duration_since(stamps.callback);
-            ours.start.store(clock::now() + ahead.as_nanos() as u64 + 1, Ordering::Release);
+        let stamps = info.timestamp();
+        let first = clock::now() + stamps.playback.duration_since(stamps.callback).as_nanos() as u64;
+        // Full only if nobody has looked for long; then this mark is one of many.
+        let _ = marks.try_send((at as u64, first));
+        if at < sound.len() {
+            ours.due.store(first + (sound.len() - at) as u64 * 1_000_000_000 / hz, Ordering::Relaxed);
         }
-        ours.calls.fetch_add(1, Ordering::Relaxed);
         for frame in out.chunks_mut(channels) {
             frame.fill(S::from_sample(sound.get(at).copied().unwrap_or(0.0)));
             at += 1;
         }
+        ours.asked.store(at as u64, Ordering::Release);
     };
     let failed = move |error: cpal::Error| {
-        // An underrun is a gap in what is heard, and the search for bursts tells.
-        if !matches!(error.kind(), cpal::ErrorKind::Xrun | cpal::ErrorKind::RealtimeDenied) {
-            theirs.failed.store(true, Ordering::Relaxed);
+        // An underrun is a gap in what is heard, and the search for bursts tells; the others end nothing.
+        let harmless = [cpal::ErrorKind::Xrun, cpal::ErrorKind::DeviceChanged, cpal::ErrorKind::RealtimeDenied];
+        if !harmless.contains(&error.kind()) {
+            theirs.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         }
     };
     device.build_output_stream::<S, _, _>(config, fill, failed, Some(PATIENCE))
