@@ -31,10 +31,11 @@ pub use glottis_core::{
     Problem, Rate, Reason, Registry, Sink, SinkError, SinkEvent, Source, SourceError, TurnMode,
 };
 pub use glottis_engine::{
-    BadCommand, Command, Commander, Diagnosis, Event, EventKind, Host, Loader, Pipeline, Report, Running, StartError, doctor,
-    report, schema, watch,
+    BadCommand, Command, Commander, Diagnosis, Event, EventKind, Host, Loader, Pipeline, Report, Running, StartError,
+    doctor, report, schema, watch,
 };
 pub use glottis_graph::config::{Problems, line_and_column};
+pub use glottis_graph::plan::Latency;
 pub use glottis_graph::{Config, Graph, Plan, Turn};
 pub use glottis_plugin as plugin;
 pub use glottis_sim as sim;
