@@ -103,7 +103,7 @@ fn go(
     let watch = stop::watch().map_err(|error| eprintln!("glottis: Ctrl-C will not stop cleanly: {error}")).ok();
     let running = pipeline.start(on_event).map_err(|error| match error {
         StartError::Config(problems) => explain::problems(&problems),
-        StartError::System(_) => explain::failure(&error.to_string(), explain::INTERNAL),
+        error => explain::failure(&error.to_string(), explain::INTERNAL),
     })?;
     if let Some(watch) = watch {
         watch.halts(running.halter());

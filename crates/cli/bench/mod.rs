@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use crate::args::{Bench, Common};
 
 mod choir;
+mod process;
 mod sessions;
+mod simulator;
 mod threads;
 mod throughput;
 
@@ -13,6 +15,8 @@ mod throughput;
 pub fn bench(bench: &Bench, common: &Common) -> ExitCode {
     match bench {
         Bench::Throughput { pipeline } => throughput::throughput(pipeline, common),
-        Bench::Sessions { sessions, time, limit } => sessions::sessions(*sessions, *time, *limit, common),
+        Bench::Sessions { sessions, time, limit } => {
+            sessions::sessions(sessions.map(|n| usize::from(n.get())), *time, *limit, common)
+        }
     }
 }
