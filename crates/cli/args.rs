@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -190,8 +191,8 @@ pub enum Bench {
     /// process of its own
     Sessions {
         /// So many at once; without, ever more until the limit is exceeded
-        sessions: Option<usize>,
-        /// How long each number of sessions runs
+        sessions: Option<NonZeroU16>,
+        /// How long each number of sessions hears silence, and then speech
         #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "10s")]
         time: Duration,
         /// The latency, capture to socket, that 99 of 100 chunks must stay below

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use glottis::core::source::SourceFormat;
-use glottis::{Graph, Pipeline, Rate, SourceError, TurnMode};
+use glottis::{Graph, Latency, Pipeline, Rate, SourceError, TurnMode};
 use serde_json::{Value, json};
 
 use crate::args::Common;
@@ -23,16 +23,18 @@ pub fn check(file: &Path, common: &Common) -> ExitCode {
     };
     let checked = Pipeline::new(&config, &registry).and_then(|pipeline| {
         let kind = config.section("source").first().and_then(|s| s.text("type")).unwrap_or_default().to_owned();
-        pipeline.tree(Rate::for_source(ASSUMED)).map(|(graph, format)| (kind, graph, format))
+        let latency = pipeline.latency();
+        pipeline.tree(Rate::for_source(ASSUMED)).map(|(graph, format)| (kind, latency, graph, format))
     });
-    let (kind, graph, format) = match checked {
+    let (kind, latency, graph, format) = match checked {
         Ok(checked) => checked,
         Err(problems) => return explain::problems(&problems),
     };
     if common.json {
-        println!("{}", tree_json(&kind, &graph, &format));
+        println!("{}", tree_json(&kind, latency, &graph, &format));
     } else {
         print_tree(&kind, &graph, &format);
+        println!("latency profile: {}", profile(latency));
     }
     if let Err(error) = format {
         // The configuration is right, and that is what was asked; running it now would fail.
@@ -76,7 +78,15 @@ fn print_below(parent: &str, graph: &Graph, depth: usize) {
     }
 }
 
-fn tree_json(kind: &str, graph: &Graph, format: &Result<Option<SourceFormat>, SourceError>) -> Value {
+fn profile(latency: Latency) -> String {
+    let what = match latency {
+        Latency::Normal => "the pipeline looks for a block each millisecond once it is due",
+        Latency::Lowest => "every block wakes the pipeline, by a system call in the capture callback",
+    };
+    format!("{}, {what}", latency.name())
+}
+
+fn tree_json(kind: &str, latency: Latency, graph: &Graph, format: &Result<Option<SourceFormat>, SourceError>) -> Value {
     let (rate, note) = source_rate(format);
     let nodes: Vec<Value> = graph
         .nodes
@@ -95,7 +105,7 @@ fn tree_json(kind: &str, graph: &Graph, format: &Result<Option<SourceFormat>, So
             })
         })
         .collect();
-    json!({ "source": { "type": kind, "rate": rate, "assumed": !note.is_empty() }, "nodes": nodes, "sinks": sinks })
+    json!({ "source": { "type": kind, "rate": rate, "assumed": !note.is_empty() }, "latency": latency.name(), "nodes": nodes, "sinks": sinks })
 }
 
 fn source_rate(format: &Result<Option<SourceFormat>, SourceError>) -> (u32, &'static str) {

@@ -35,6 +35,7 @@ pub use glottis_engine::{
     doctor, report, schema, watch,
 };
 pub use glottis_graph::config::{Problems, line_and_column};
+pub use glottis_graph::plan::Latency;
 pub use glottis_graph::{Config, Graph, Plan, Turn};
 pub use glottis_measure as measure;
 pub use glottis_plugin as plugin;

@@ -30,3 +30,37 @@ fn throughput_of_a_microphone_is_refused_with_what_to_do() {
     let ended = glottis_with(&["bench", "throughput", file.to_str().unwrap()]);
     ended.exits(2).says(&["delivers in real time", "source.type=file"]);
 }
+
+/// Each figure is there and fits the others; how large it is depends on the machine.
+#[test]
+fn sessions_tells_what_so_many_cost_and_balances() {
+    let ended = glottis_with(&["bench", "sessions", "3", "--for", "2s", "--limit", "60s", "--json"]);
+    let found: Value = serde_json::from_str(&ended.exits(0).stdout).expect("one line of JSON");
+    assert_eq!(
+        (&found["sessions"], &found["balanced"], &found["dropped_frames"]),
+        (&3.into(), &true.into(), &0.into())
+    );
+    assert!(found["chunks"].as_u64() > Some(0) && found["kib_per_session"].is_u64(), "{found}");
+    let figure = |key: &str| found[key].as_f64().unwrap_or_else(|| panic!("{key}: {found}"));
+    assert!(figure("p50_ms") <= figure("p99_ms") && figure("p99_ms") <= figure("max_ms"), "{found}");
+    assert!(figure("cpu_share") > 0.0 && figure("idle_share_per_session") > 0.0, "{found}");
+    let threads = found["threads"].as_array().expect("threads");
+    assert!(threads.iter().any(|thread| thread[0] == "glottis-pipelin"), "{found}");
+    assert!(found.get("share_per_further_session").is_none(), "there is nothing before: {found}");
+}
+
+#[test]
+fn sessions_goes_on_until_something_gives_out_and_says_what() {
+    let ended = glottis_with(&["bench", "sessions", "--for", "1s", "--limit", "1us"]);
+    ended.exits(0);
+    assert!(ended.stdout.contains("gave out: "), "{}", ended.stdout);
+    assert!(ended.stdout.contains("KiB/session"), "{}", ended.stdout);
+}
+
+#[test]
+fn sessions_of_none_and_too_many_are_refused() {
+    for number in ["0", "-1", "many", "70000"] {
+        glottis_with(&["bench", "sessions", "--", number]).exits(2);
+    }
+    glottis_with(&["bench", "sessions", "1", "--for", "soon"]).exits(2);
+}

@@ -7,8 +7,12 @@ use crate::args::{Bench, Common};
 #[cfg(target_os = "linux")]
 mod choir;
 mod latency;
+#[cfg(target_os = "linux")]
+mod process;
 #[cfg_attr(not(target_os = "linux"), path = "no_sessions.rs")]
 mod sessions;
+#[cfg(target_os = "linux")]
+mod simulator;
 mod threads;
 mod throughput;
 
@@ -17,6 +21,8 @@ pub fn bench(bench: &Bench, common: &Common) -> ExitCode {
     match bench {
         Bench::Throughput { pipeline } => throughput::throughput(pipeline, common),
         Bench::Latency(args) => latency::latency(args, common),
-        Bench::Sessions { sessions, time, limit } => sessions::sessions(*sessions, *time, *limit, common),
+        Bench::Sessions { sessions, time, limit } => {
+            sessions::sessions(sessions.map(|n| usize::from(n.get())), *time, *limit, common)
+        }
     }
 }

@@ -1,24 +1,23 @@
-//! `glottis bench sessions`: how many live sessions one core carries, and what gives out first.
+//! `glottis bench sessions`: how many live sessions one core carries, and what gives out first. Main thread.
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ExitCode, Stdio};
+use std::process::ExitCode;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use glottis::{Config, EventKind, Pipeline, Registry, Report, Running};
-use rustix::process::{Signal, kill_process};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use rustix::time::{ClockId, clock_gettime};
+use glottis::core::histogram::Counts;
+use glottis::{Config, EventKind, Host, Pipeline, Registry, Report, Running};
 use serde::Serialize;
 
-use super::choir::Choir;
+use super::choir::{Choir, Song};
+use super::process;
+use super::simulator::Simulator;
+use super::threads;
 use crate::args::Common;
 use crate::{demo, explain};
 
-/// The simulator's settings: as many sessions as anybody asks for.
-const SLOTS: &str = "slots = 1000000\n";
-
-/// What each session runs.
+/// What each session runs. With the usual pre-roll the first message of a segment is whole before it is
+/// decided that there is one, and its latency would be that of the decision.
 const PIPELINE: &str = r#"
 [source]
 type = "choir"
@@ -31,27 +30,43 @@ type = "vad"
 name = "avatar"
 type = "ravatar"
 project_id = "demo-project"
-turn = { mode = "speech" }
+turn = { mode = "speech", pre_roll = "50ms" }
 "#;
 
 /// The first number tried, and the factor from one to the next.
 const FIRST: usize = 25;
+const FACTOR: usize = 2;
+
+/// How long all sessions together may take to open.
+const OPENING: Duration = Duration::from_secs(60);
+
+/// More than this share of a core is all of it.
+const FULL: f64 = 0.95;
 
 /// One number of sessions, measured.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Measured {
     sessions: usize,
-    /// Of one core.
+    /// Of one core, while they speak.
     cpu_share: f64,
+    /// Of one core, for each session of which nothing but silence comes.
+    idle_share_per_session: f64,
+    /// Of one core, for each session more than the number before; absent for the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share_per_further_session: Option<f64>,
+    /// Of one core, by thread.
+    threads: Vec<(String, f64)>,
+    /// Of all messages of all sessions, capture to socket.
     p50_ms: f64,
     p99_ms: f64,
     max_ms: f64,
+    /// What this process holds more than before it had any session but a first, for each.
     kib_per_session: u64,
     chunks: u64,
     dropped_frames: u64,
     balanced: bool,
     /// What keeps it from being more, where something does.
-    gave_out: Option<&'static str>,
+    gave_out: Option<String>,
 }
 
 /// Measures, and prints what was found.
@@ -64,21 +79,25 @@ pub fn sessions(sessions: Option<usize>, time: Duration, limit: Duration, common
 }
 
 fn run(sessions: Option<usize>, time: Duration, limit: Duration, json: bool) -> Result<bool, String> {
+    process::open_many_files();
     // Before this process keeps to one core: the simulator is the other end, not what is measured.
     let simulator = Simulator::start()?;
-    let pinned = pin();
+    let pinned = process::pin();
     let mut registry = glottis::components();
-    let _choir = Choir::start(&demo::voice(), &mut registry).map_err(|error| format!("no thread: {error}"))?;
+    let thread = |error: std::io::Error| format!("no thread: {error}");
+    let choir = Choir::start(&demo::voice(), &mut registry).map_err(thread)?;
+    let host = Host::new().map_err(thread)?;
     if !json {
-        println!("{time:?} each, {}", if pinned { "on one core" } else { "on every core: this system does not pin" });
-        println!(
-            "{:>9} {:>7} {:>9} {:>9} {:>9} {:>12} {:>8}",
-            "sessions", "cpu", "p50 ms", "p99 ms", "max ms", "KiB/session", "chunks"
-        );
+        heading(time, pinned);
     }
+    let mut bench = Bench { time, limit, registry, choir, host, url: &simulator.url, empty_kib: 0 };
+    bench.warm_up()?;
     let mut number = sessions.unwrap_or(FIRST);
+    let mut before: Option<Measured> = None;
     loop {
-        let found = measure(number, time, limit, &registry, &simulator.url)?;
+        let mut found = bench.measure(number)?;
+        found.share_per_further_session =
+            before.map(|less| (found.cpu_share - less.cpu_share) / (found.sessions - less.sessions) as f64);
         print(&found, json);
         if !found.balanced {
             return Ok(false);
@@ -86,8 +105,18 @@ fn run(sessions: Option<usize>, time: Duration, limit: Duration, json: bool) -> 
         if sessions.is_some() || found.gave_out.is_some() {
             return Ok(true);
         }
-        number *= 2;
+        before = Some(found);
+        number *= FACTOR;
     }
+}
+
+fn heading(time: Duration, pinned: bool) {
+    let where_ = if pinned { "on one core" } else { "on every core: this system does not pin" };
+    println!("silence and then speech, {time:?} each, {where_}");
+    println!(
+        "{:>8} {:>7} {:>11} {:>11} {:>8} {:>8} {:>8} {:>11} {:>7}",
+        "sessions", "cpu", "idle, each", "each more", "p50 ms", "p99 ms", "max ms", "KiB/session", "chunks"
+    );
 }
 
 fn print(found: &Measured, json: bool) {
@@ -96,135 +125,139 @@ fn print(found: &Measured, json: bool) {
         return;
     }
     println!(
-        "{:>9} {:>6.1}% {:>9.2} {:>9.2} {:>9.2} {:>12} {:>8}{}",
+        "{:>8} {:>6.1}% {:>10.3}% {:>11} {:>8.2} {:>8.2} {:>8.2} {:>11} {:>7}",
         found.sessions,
         100.0 * found.cpu_share,
+        100.0 * found.idle_share_per_session,
+        found.share_per_further_session.map_or("-".to_owned(), |share| format!("{:.3}%", 100.0 * share)),
         found.p50_ms,
         found.p99_ms,
         found.max_ms,
         found.kib_per_session,
         found.chunks,
-        found.gave_out.map_or(String::new(), |what| format!("  gave out: {what}")),
     );
+    let threads: Vec<String> =
+        found.threads.iter().map(|(name, share)| format!("{name} {:.1}%", 100.0 * share)).collect();
+    println!("{:>8} of that: {}", "", threads.join(", "));
+    if let Some(what) = &found.gave_out {
+        println!("{:>8} gave out: {what}", "");
+    }
 }
 
-fn measure(number: usize, time: Duration, limit: Duration, registry: &Registry, url: &str) -> Result<Measured, String> {
-    let before = resident();
-    let mut all = Vec::with_capacity(number);
-    for i in 0..number {
-        all.push(session(i, registry, url)?);
-    }
-    let (cpu, began) = (cpu(), Instant::now());
-    std::thread::sleep(time);
-    let cpu_share = (self::cpu() - cpu).as_secs_f64() / began.elapsed().as_secs_f64();
-    let kib = resident().saturating_sub(before) / number as u64;
-    for session in &all {
+/// What every measurement uses.
+struct Bench<'a> {
+    time: Duration,
+    limit: Duration,
+    registry: Registry,
+    choir: Choir,
+    host: Host,
+    url: &'a str,
+    /// Memory without any session, but with all that the first brings along for all.
+    empty_kib: u64,
+}
+
+impl Bench<'_> {
+    fn warm_up(&mut self) -> Result<(), String> {
+        let (opened, open) = mpsc::channel();
+        let session = self.session(0, opened)?;
+        wait_for(1, &open)?;
         session.stop();
+        session.wait();
+        self.empty_kib = process::resident();
+        Ok(())
     }
-    let reports: Vec<Report> = all.into_iter().map(Running::wait).collect();
-    Ok(sum(&reports, cpu_share, kib, limit))
-}
 
-fn session(i: usize, registry: &Registry, url: &str) -> Result<Running, String> {
-    let mut config = Config::parse(PIPELINE, Path::new("session.toml")).map_err(|problems| problems.to_string())?;
-    for assignment in [format!("sink.0.endpoint={url}"), format!("sink.0.user_id=bench-{i}")] {
-        config.set(&assignment).map_err(|problems| problems.to_string())?;
+    fn measure(&mut self, number: usize) -> Result<Measured, String> {
+        self.choir.sing(Song::Nothing);
+        let (opened, open) = mpsc::channel();
+        let all = (0..number).map(|i| self.session(i, opened.clone())).collect::<Result<Vec<Running>, String>>()?;
+        wait_for(number, &open)?;
+        let (idle, _) = self.share_while(Song::Silence);
+        let (cpu_share, threads) = self.share_while(Song::Speech);
+        let kib = process::resident().saturating_sub(self.empty_kib) / number as u64;
+        all.iter().for_each(Running::stop);
+        let reports: Vec<Report> = all.into_iter().map(Running::wait).collect();
+        let found = sum(&reports);
+        let (late, stage) = self.latest(&reports, &found);
+        let gave_out = match () {
+            () if reports.iter().any(|report| report.exit != Some(0)) => Some("the service".to_owned()),
+            () if cpu_share > FULL => Some("the core".to_owned()),
+            () if found.dropped_frames > 0 => Some("frames were dropped".to_owned()),
+            () if late => Some(format!("latency, with the core not full: most of it in the stage `{stage}`")),
+            () => None,
+        };
+        let idle_share_per_session = idle / number as f64;
+        Ok(Measured { cpu_share, idle_share_per_session, threads, kib_per_session: kib, gave_out, ..found })
     }
-    let pipeline = Pipeline::new(&config, registry).map_err(|problems| problems.to_string())?;
-    let running = pipeline.start(move |event| {
-        if let EventKind::Error { .. } = &event.kind {
-            eprintln!("session {i}: {}", event.to_json());
+
+    fn session(&self, i: usize, opened: Sender<()>) -> Result<Running, String> {
+        let mut config = Config::parse(PIPELINE, Path::new("session.toml")).map_err(|problems| problems.to_string())?;
+        for assignment in [format!("sink.0.endpoint={}", self.url), format!("sink.0.user_id=bench-{i}")] {
+            config.set(&assignment).map_err(|problems| problems.to_string())?;
         }
-    });
-    running.map_err(|error| error.to_string())
+        let pipeline = Pipeline::new(&config, &self.registry).map_err(|problems| problems.to_string())?;
+        let running = pipeline.start_on(&self.host, move |event| match &event.kind {
+            EventKind::Error { .. } => eprintln!("session {i}: {}", event.to_json()),
+            // Nobody waits any more once all are open.
+            EventKind::State { sink: Some(_), state: "open", .. } => drop(opened.send(())),
+            _ => {}
+        });
+        running.map_err(|error| error.to_string())
+    }
+
+    /// The share of a core that all takes while the choir sings, in sum and by thread.
+    fn share_while(&self, song: Song) -> (f64, Vec<(String, f64)>) {
+        self.choir.sing(song);
+        let (threads, cpu, began) = (threads::now(), process::cpu(), Instant::now());
+        std::thread::sleep(self.time);
+        let passed = began.elapsed().as_secs_f64();
+        let share = (process::cpu() - cpu).as_secs_f64() / passed;
+        let spent = threads::since(&threads);
+        (share, spent.into_iter().map(|(name, ns)| (name, ns as f64 / 1e9 / passed)).collect())
+    }
+
+    /// Whether too many messages are late, and where most of it comes from.
+    fn latest(&self, reports: &[Report], found: &Measured) -> (bool, &'static str) {
+        let p99 = |stage| latency(reports, stage).quantiles().p99;
+        let stage = ["capture", "encode", "queue", "write"].into_iter().max_by_key(|stage| p99(stage));
+        (found.p99_ms > self.limit.as_secs_f64() * 1000.0, stage.unwrap_or_default())
+    }
 }
 
-fn sum(reports: &[Report], cpu_share: f64, kib_per_session: u64, limit: Duration) -> Measured {
+fn wait_for(number: usize, open: &Receiver<()>) -> Result<(), String> {
+    let until = Instant::now() + OPENING;
+    for i in 0..number {
+        let left = until.saturating_duration_since(Instant::now());
+        open.recv_timeout(left).map_err(|_| format!("of {number} sessions only {i} were open after {OPENING:?}"))?;
+    }
+    Ok(())
+}
+
+/// A stage of the latency of all sinks together.
+fn latency(reports: &[Report], stage: &str) -> Counts {
+    let mut sum = Counts::default();
+    let sinks = reports.iter().flat_map(|report| &report.sinks);
+    sinks.filter_map(|sink| sink.latency_us.counts.get(stage)).for_each(|counts| sum.add(counts));
+    sum
+}
+
+fn sum(reports: &[Report]) -> Measured {
     let sinks = || reports.iter().flat_map(|report| &report.sinks);
-    let worst = |of: &dyn Fn(&glottis::report::SinkReport) -> u64| sinks().map(of).max().unwrap_or(0) as f64 / 1000.0;
-    let mut medians: Vec<u64> = sinks().map(|sink| sink.latency_us.total.p50).collect();
-    medians.sort_unstable();
-    let p99_ms = worst(&|sink| sink.latency_us.total.p99);
-    let dropped_frames = sinks().map(|sink| sink.ledger.dropped.values().sum::<u64>()).sum();
-    let late = p99_ms > limit.as_secs_f64() * 1000.0;
-    let gave_out = match () {
-        () if reports.iter().any(|report| report.exit != Some(0)) => Some("the service"),
-        () if cpu_share > 0.95 => Some("the core"),
-        () if dropped_frames > 0 => Some("frames were dropped"),
-        () if late => Some("latency, with the core not full: waking so many threads"),
-        () => None,
-    };
+    let total = latency(reports, "total").quantiles();
+    let ms = |us: u64| us as f64 / 1000.0;
     Measured {
         sessions: reports.len(),
-        cpu_share,
-        p50_ms: medians.get(medians.len() / 2).map_or(0.0, |&us| us as f64 / 1000.0),
-        p99_ms,
-        max_ms: worst(&|sink| sink.latency_us.total.max),
-        kib_per_session,
+        cpu_share: 0.0,
+        idle_share_per_session: 0.0,
+        share_per_further_session: None,
+        threads: Vec::new(),
+        p50_ms: ms(total.p50),
+        p99_ms: ms(total.p99),
+        max_ms: ms(total.max),
+        kib_per_session: 0,
         chunks: sinks().map(|sink| sink.chunks).sum(),
-        dropped_frames,
+        dropped_frames: sinks().map(|sink| sink.ledger.dropped.values().sum::<u64>()).sum(),
         balanced: reports.iter().all(|report| report.balanced),
-        gave_out,
-    }
-}
-
-/// Keeps this process to one core. False where the system does not allow it.
-fn pin() -> bool {
-    let Ok(allowed) = sched_getaffinity(None) else { return false };
-    let Some(core) = (0..CpuSet::MAX_CPU).rev().find(|&core| allowed.is_set(core)) else { return false };
-    let mut one = CpuSet::new();
-    one.set(core);
-    sched_setaffinity(None, &one).is_ok()
-}
-
-fn cpu() -> Duration {
-    let spent = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(spent.tv_sec as u64, spent.tv_nsec as u32)
-}
-
-/// Memory this process holds now, in KiB.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or(0)
-}
-
-/// The simulator in a process of its own.
-struct Simulator {
-    process: Child,
-    url: String,
-}
-
-impl Simulator {
-    fn start() -> Result<Simulator, String> {
-        let program = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
-        let mut config = tempfile::NamedTempFile::new().map_err(|error| format!("no temporary file: {error}"))?;
-        config.write_all(SLOTS.as_bytes()).map_err(|error| format!("no temporary file: {error}"))?;
-        let mut process = std::process::Command::new(program)
-            .args(["sim", "ravatar", "--config"])
-            .arg(config.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("cannot start the simulator: {error}"))?;
-        let mut line = String::new();
-        let out = process.stdout.take();
-        let read = out.map(|out| BufReader::new(out).read_line(&mut line));
-        let simulator = |url: &str| Simulator { process, url: url.to_owned() };
-        match serde_json::from_str::<serde_json::Value>(&line).ok().as_ref().and_then(|json| json["http"].as_str()) {
-            Some(url) => Ok(simulator(url)),
-            None => Err(format!("the simulator did not say where it is: {read:?}")),
-        }
-    }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        if let Some(id) = rustix::process::Pid::from_raw(self.process.id() as i32) {
-            // It may have ended by itself.
-            let _ = kill_process(id, Signal::TERM);
-        }
-        let _ = self.process.wait();
+        gave_out: None,
     }
 }

@@ -29,9 +29,37 @@ impl Histogram {
 
     /// The figures a report prints.
     pub fn read(&self) -> Quantiles {
-        let counts: Vec<u64> = self.buckets.iter().map(|b| b.load(Relaxed)).collect();
-        let n: u64 = counts.iter().sum();
-        let max = self.max.load(Relaxed);
+        self.counts().quantiles()
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> Counts {
+        Counts { buckets: self.buckets.iter().map(|b| b.load(Relaxed)).collect(), max: self.max.load(Relaxed) }
+    }
+}
+
+/// What a [`Histogram`] has counted, to be put together with what others have.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Empty for nothing.
+    buckets: Vec<u64>,
+    max: u64,
+}
+
+impl Counts {
+    /// Counts what `other` has counted too.
+    pub fn add(&mut self, other: &Counts) {
+        self.buckets.resize(self.buckets.len().max(other.buckets.len()), 0);
+        for (mine, theirs) in self.buckets.iter_mut().zip(&other.buckets) {
+            *mine += theirs;
+        }
+        self.max = self.max.max(other.max);
+    }
+
+    /// The figures of all of it.
+    pub fn quantiles(&self) -> Quantiles {
+        let Counts { buckets: counts, max } = self;
+        let (n, max) = (counts.iter().sum::<u64>(), *max);
         let quantile = |q: f64| {
             let rank = ((n as f64 * q).ceil() as u64).max(1);
             let mut seen = 0;
@@ -97,6 +125,24 @@ mod tests {
             let ratio = got as f64 / want;
             assert!((1.0..1.035).contains(&ratio), "{got} for {want}");
         }
+    }
+
+    #[test]
+    fn counts_of_two_are_those_of_one_that_saw_both() {
+        let [one, other, both] = [(); 3].map(|()| Histogram::default());
+        for us in (1..2000).map(|i| i * i) {
+            if us % 3 == 0 {
+                one.record(us)
+            } else {
+                other.record(us)
+            }
+            both.record(us);
+        }
+        let mut sum = Counts::default();
+        assert_eq!(sum.quantiles(), Quantiles::default());
+        sum.add(&one.counts());
+        sum.add(&other.counts());
+        assert_eq!(sum.quantiles(), both.read());
     }
 
     #[test]

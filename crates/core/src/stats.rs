@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 
-use crate::histogram::{Histogram, Quantiles};
+use crate::histogram::{Counts, Histogram};
 use crate::ledger::Ledger;
 use crate::packet::{Passage, Receipt};
 
@@ -41,9 +41,9 @@ pub struct SinkStats {
 impl SinkStats {
     /// Latency by stage, in microseconds: total, capture, encode, queue, write. The stages of one
     /// packet add up to its total.
-    pub fn latency(&self) -> [(&'static str, Quantiles); 5] {
+    pub fn latency(&self) -> [(&'static str, Counts); 5] {
         let names = ["total", "capture", "encode", "queue", "write"];
-        std::array::from_fn(|i| (names[i], self.latency[i].read()))
+        std::array::from_fn(|i| (names[i], self.latency[i].counts()))
     }
 
     /// Has `watcher` called with every packet that is delivered, ends of segments included, on the sink's

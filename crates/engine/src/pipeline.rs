@@ -117,6 +117,11 @@ impl Pipeline {
         self
     }
 
+    /// What the pipeline thread waits for, as configured.
+    pub fn latency(&self) -> Latency {
+        self.plan.latency
+    }
+
     /// The names and types of the sinks, as configured.
     pub fn sinks(&self) -> impl Iterator<Item = (&str, &str)> {
         self.plan.sinks()

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use glottis_core::Cause;
 use glottis_core::feed::FeedStats;
-use glottis_core::histogram::Quantiles;
+use glottis_core::histogram::{Counts, Quantiles};
 use glottis_core::inlet::SinkStats;
 use glottis_graph::StepStats;
 use serde::Serialize;
@@ -156,6 +156,9 @@ pub struct Latency {
     pub total: Quantiles,
     /// Its parts.
     pub stages: BTreeMap<&'static str, Quantiles>,
+    /// All that was counted, by stage and for the `total`: to look at several sinks as one.
+    #[serde(skip)]
+    pub counts: BTreeMap<&'static str, Counts>,
 }
 
 impl NodeReport {
@@ -208,7 +211,8 @@ impl SinkReport {
         // The two every user looks for are always there.
         let shown = |cause: Cause, n: u64| n > 0 || matches!(cause, Cause::Disconnected | Cause::Overflow);
         let dropped = figures.dropped.iter().filter(|(c, n)| shown(*c, *n)).map(|(c, n)| (c.name(), *n)).collect();
-        let [(_, total), stages @ ..] = stats.latency();
+        let counts = stats.latency();
+        let [(_, total), stages @ ..] = counts.each_ref().map(|(name, counts)| (*name, counts.quantiles()));
         let connects = stats.connects.load(Relaxed);
         SinkReport {
             name: name.to_owned(),
@@ -236,7 +240,7 @@ impl SinkReport {
             reconnects: connects.saturating_sub(1),
             animation_frames: stats.animation_frames.load(Relaxed),
             errors: errors.clone(),
-            latency_us: Latency { total, stages: stages.into_iter().collect() },
+            latency_us: Latency { total, stages: stages.into_iter().collect(), counts: counts.into_iter().collect() },
         }
     }
 }
