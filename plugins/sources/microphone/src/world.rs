@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 use crate::capture::{Host, run};
 use crate::errors;
-use crate::machine::{Input, Scene};
+use crate::machine::{Input, Machine, Scene};
 use crate::stream::{Shared, Watch};
 use crate::system::BEHIND;
 
@@ -608,4 +608,36 @@ fn an_open_that_hangs_is_left_behind() {
     let ran = ran(World::new(vec![Shape::Hangs], &[change(20_000, 0, Shape::Fine)], 50, 30_000), true);
     assert_eq!(ran.world.open, Some(0));
     assert_eq!(ran.codes(), [errors::RECORDER], "told once");
+}
+
+/// Attempts that nobody expects to succeed are rare; a change among the devices is a reason to try at once.
+#[test]
+fn a_change_wakes_a_capture_that_waits_long() {
+    let allowed = Change { other: true, ..change(10_000, 0, Shape::Fine) };
+    let ran = ran(World::new(vec![Shape::Fine], &[change(3000, 0, Shape::Denied), allowed], 50, 500), false);
+    assert_eq!(ran.states(), ["open", "lost", "searching", "open"]);
+}
+
+/// The same while an attempt is under way, which may have begun before the change: it is tried once more.
+#[test]
+fn a_change_during_an_attempt_is_not_forgotten() {
+    let scene = |print| Scene { meaning: vec![Some(1)], print };
+    for (changed, soon) in [(true, true), (false, false)] {
+        let (mut orders, mut now) = (Vec::new(), 1000 * MS);
+        let mut machine = Machine::new(false, &mut orders);
+        let failed = errors::error(errors::RECORDER, "it fails");
+        for input in [
+            Input::Opened { rank: 0, device: "a".into() },
+            Input::Seen(scene(1)),
+            Input::Failed,
+            Input::Closed(Some(failed)),
+            Input::Seen(scene(if changed { 2 } else { 1 })),
+            Input::Refused(errors::error(errors::PERMISSION_DENIED, "no")),
+        ] {
+            now += 10 * MS;
+            machine.step(now, input, &mut orders);
+        }
+        let wait = machine.due().expect("it waits") - now;
+        assert_eq!(wait <= 250 * MS, soon, "{} ms", wait / MS);
+    }
 }
