@@ -146,6 +146,18 @@ mod tests {
     }
 
     #[test]
+    fn counts_go_on_beyond_31_and_32_bits() {
+        for before in [(1_u64 << 31) - 1, (1 << 32) - 1] {
+            let histogram = Histogram::default();
+            histogram.buckets[index(7)].store(before, Relaxed);
+            histogram.buckets[index(9)].store(before, Relaxed);
+            (0..3).for_each(|_| histogram.record(9));
+            let read = histogram.read();
+            assert_eq!((read.n, read.p50, read.p90, read.max), (2 * before + 3, 9, 9, 9));
+        }
+    }
+
+    #[test]
     fn every_duration_lies_in_a_bucket_whose_bounds_hold_it() {
         for us in (0..34).flat_map(|bit| [(1u64 << bit) - 1, 1 << bit, (1 << bit) + 1]) {
             let i = index(us);

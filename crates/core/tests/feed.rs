@@ -130,7 +130,7 @@ fn what_the_converter_held_at_the_loss_comes_before_the_silence() {
 
 #[test]
 fn positions_go_on_beyond_31_and_32_bits() {
-    for begin in [1_u64 << 31, 1 << 32, 1 << 40] {
+    for begin in [1_u64 << 31, 1 << 32, 1 << 53] {
         let (mut feed, mut intake) = ring(10);
         let begin = (begin - 960) / 480 * 480;
         feed.begin_at(begin);

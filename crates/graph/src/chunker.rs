@@ -101,6 +101,11 @@ impl Chunker {
         }
     }
 
+    /// The next segment's number.
+    pub(crate) fn number_from(&mut self, first: u64) {
+        self.next_segment = first;
+    }
+
     pub(crate) fn outfeed(&mut self) -> &mut Outfeed {
         &mut self.outfeed
     }

@@ -82,6 +82,12 @@ impl Outlet {
         self.segmenter.begin_at(at);
     }
 
+    /// Numbers its segments from `first` on instead of 0, for a stream that continues another. Before the
+    /// first block.
+    pub fn number_from(&mut self, first: u64) {
+        self.chunker.number_from(first);
+    }
+
     /// Takes a block of the edge, up to position `limit`: what lies beyond is padding.
     pub fn take(&mut self, block: &Block, limit: i64, taken: u64, signals: &mut Signals) {
         let samples = block.samples();

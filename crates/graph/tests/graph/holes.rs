@@ -76,12 +76,14 @@ fn a_turn_in_progress_when_the_device_is_lost_is_given_up_and_an_endless_segment
     }
 }
 
-/// The same stream, begun at `begin`: what reached the sink, by kind and by place in the stream.
-fn packets(begin: i64) -> Vec<(PacketKind, i64, Vec<f32>)> {
+/// The same stream, begun at `begin` and with segment `first`: what reached the sink, by kind and by place
+/// in the stream.
+fn packets(begin: i64, first: u64) -> Vec<(PacketKind, u64, i64, Vec<f32>)> {
     let text =
         "[[node]]\ntype = \"delay\"\nframes = 250\n[[sink]]\ntype = \"bin\"\nturn = { mode = \"push-to-talk\" }\n";
     let mut rig = Rig::new(text, &[]);
     rig.schedule.begin_at(begin);
+    rig.outlet().0.number_from(first);
     for i in 0..200 {
         if i % 40 == 7 {
             rig.talk(i % 80 == 7);
@@ -96,26 +98,29 @@ fn packets(begin: i64) -> Vec<(PacketKind, i64, Vec<f32>)> {
     }
     rig.at = begin + 160 * 200;
     rig.finish();
-    let got = &rig.leaves[0].got;
     let kind = |kind| match kind {
         PacketKind::End { reason, frames, voice_end } => {
             PacketKind::End { reason, frames, voice_end: voice_end - begin }
         }
         other => other,
     };
-    got.iter().map(|got| (kind(got.kind), got.at - begin, got.samples.clone())).collect()
+    assert_eq!(rig.told(0).first().map(|told| told.0), Some(first), "and as told");
+    let got = &rig.leaves[0].got;
+    got.iter().map(|got| (kind(got.kind), got.segment - first, got.at - begin, got.samples.clone())).collect()
 }
 
 #[test]
 fn a_stream_of_days_is_cut_like_one_of_seconds() {
-    let fresh = packets(0);
+    let fresh = packets(0, 0);
     assert!(fresh.len() > 10);
-    for days in [1_i64 << 31, 1 << 32, 1 << 33] {
+    for days in [1_i64 << 31, 1 << 32, 1 << 33, 1 << 53] {
         // A whole number of blocks, so that the border is crossed in the middle.
         let begin = (days - 160 * 90) / 160 * 160;
-        let old = packets(begin);
+        // The first of its segments is before the border, the second behind it.
+        let old = packets(begin, days as u64 - 1);
         let differs = old.iter().zip(&fresh).position(|(a, b)| a != b);
-        assert_eq!(differs.map(|i| (old[i].0, old[i].1, fresh[i].0, fresh[i].1)), None, "begun at {begin}");
+        let place = |packet: &(PacketKind, u64, i64, Vec<f32>)| (packet.0, packet.1, packet.2);
+        assert_eq!(differs.map(|i| (place(&old[i]), place(&fresh[i]))), None, "begun at {begin}");
         assert_eq!(old.len(), fresh.len());
     }
 }

@@ -188,3 +188,27 @@ proptest! {
         let _ = Message::parse(&text);
     }
 }
+
+/// A stream that has run for years: positions and segments are told to the last digit, in messages and in
+/// the names of files.
+#[test]
+fn numbers_go_on_beyond_31_and_32_and_53_bits() {
+    for border in [1_i64 << 31, 1 << 32, 1 << 53] {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = keys("{segment:04}.ndjson").with("format", "ndjson");
+        let keys = keys.with("message", r#"{"s":{segment},"at":{at},"a":"{audio}"}"#);
+        let mut rig = Rig::start(keys, dir.path(), TurnMode::Speech);
+        rig.number_from(border as u64 - 1);
+        for at in [border - 1, border + 1] {
+            rig.begin(at);
+            rig.s16(&[1, 2]);
+            rig.end();
+        }
+        rig.finish().result.expect("the sink is content");
+        for (segment, at) in [(border - 1, border - 1), (border, border + 1)] {
+            let path = dir.path().join(format!("{segment:04}.ndjson"));
+            let text = std::fs::read_to_string(&path).unwrap_or_else(|why| panic!("{why}: {}", path.display()));
+            assert_eq!(text, format!("{{\"s\":{segment},\"at\":{at},\"a\":\"AQACAA==\"}}\n"));
+        }
+    }
+}

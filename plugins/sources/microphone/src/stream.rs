@@ -55,7 +55,7 @@ impl Shared {
     }
 
     /// The error callback. A lost device may call it a million times a second.
-    fn report(&self, error: Error) {
+    pub fn report(&self, error: Error) {
         match error.kind() {
             ErrorKind::Xrun => {
                 self.xruns.fetch_add(1, Ordering::Relaxed);
@@ -80,6 +80,14 @@ impl Shared {
         let now = clock::now();
         let frames = samples.len() / usize::from(form.channels).max(1);
         let span = (frames as u128 * 1_000_000_000 / u128::from(form.hz.max(1))) as u64;
+        self.sound(now, span, |feed| {
+            feed.push(samples, form.channels.into(), now - age(info, span).min(now), to_f32);
+        });
+    }
+
+    /// Takes note of a callback at `now` that brings `span` nanoseconds of sound, and feeds them, if there is
+    /// a feed.
+    pub fn sound(&self, now: u64, span: u64, push: impl FnOnce(&mut Feed)) {
         self.beat.store(now, Ordering::Relaxed);
         self.period.fetch_max(span, Ordering::Relaxed);
         if let Ok(mut slot) = self.feed.try_lock()
@@ -88,7 +96,7 @@ impl Shared {
             for _ in 0..self.xruns.swap(0, Ordering::Relaxed) {
                 feed.xrun();
             }
-            feed.push(samples, form.channels.into(), now - age(info, span).min(now), to_f32);
+            push(feed);
         }
     }
 }

@@ -37,7 +37,7 @@ const BEAT: Duration = Duration::from_millis(10);
 
 /// The silence of a hole is so far behind the clock, so that the first sound behind the hole, which is
 /// as old as the device's buffer is long, still finds its place.
-const BEHIND: u64 = 200_000_000;
+pub const BEHIND: u64 = 200_000_000;
 
 /// Threads that hang in a sound system at a time. Where more would, only a restart of it helps.
 const MOST_HANGING: usize = 8;

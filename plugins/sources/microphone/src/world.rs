@@ -1,12 +1,24 @@
 //! A world of devices that come, fail, go and come back, in time of its own: what no rig can do, each
 //! system's way of losing a device included. Random worlds, and laws that hold in all of them.
+//!
+//! The devices are made up; the machine that decides, what the callbacks do, the watch over them and the
+//! feed are the real ones.
 
-use glottis_core::source::{SourceError, SourceEvent};
-use proptest::prelude::*;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
-use crate::capture::{Host, run};
+use cpal::ErrorKind;
+use glottis_core::feed::{Taken, capture_ring};
+use glottis_core::source::SourceError;
+use glottis_core::{Block, Feed, Intake, Rate};
+
+use crate::capture::Host;
 use crate::errors;
 use crate::machine::{Input, Scene};
+use crate::stream::{Shared, Watch};
+use crate::system::BEHIND;
+
+mod laws;
 
 const MS: u64 = 1_000_000;
 
@@ -28,14 +40,27 @@ enum Shape {
 /// How a stream is told that its device is lost.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Loss {
-    /// The host says so: ALSA on a card, PulseAudio, JACK, WASAPI.
+    /// The host says so: ALSA on a card (ENODEV), PulseAudio, WASAPI (the device is invalidated), JACK and
+    /// PipeWire (the server has gone).
     Told,
-    /// An error that says nothing, again and again: ALSA on a sound server.
+    /// An error that says nothing, thousands of times: ALSA on a sound server.
     Muttered,
-    /// Nothing at all, and no more callbacks: a server killed with shared memory, a hung daemon.
+    /// Nothing at all, and no more callbacks: CoreAudio, a server killed with shared memory, a hung daemon.
     Silent,
     /// The sound server goes on with another device, without a word.
     Replaced,
+    /// Overruns without an end: EPIPE again and again from a bus that has had enough.
+    Storm,
+}
+
+/// What the list of devices says.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum List {
+    True,
+    /// There is such a device, whether there is or not.
+    There,
+    /// There is none, whether there is or not.
+    Missing,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,10 +70,74 @@ struct Change {
     shape: Shape,
     /// The device is another one by the same name, or has another rate.
     other: bool,
+    list: List,
+}
+
+/// Between two callbacks, and two looks at them.
+const BEAT: u64 = 50 * MS;
+
+/// The frames of a callback, at 8 kHz.
+const FRAMES: usize = 400;
+
+/// A stream, and how it ends.
+struct Stream {
+    shared: Arc<Shared>,
+    watch: Watch,
+    /// It is being dropped; some hosts call back until it is.
+    loss: Option<Loss>,
+}
+
+/// What comes out, and what there was to hear.
+struct Sound {
+    /// Here while no stream has it.
+    feed: Option<Feed>,
+    intake: Intake,
+    /// When the first callback came, and until when there is sound or silence.
+    began: Option<u64>,
+    heard: u64,
+    given: u64,
+    taken: i64,
+    lost: u64,
+}
+
+impl Sound {
+    fn new() -> Sound {
+        let (feed, intake) = capture_ring(Rate::for_source(8000), 500, false);
+        Sound { feed: Some(feed), intake, began: None, heard: 0, given: 0, taken: 0, lost: 0 }
+    }
+
+    fn take(&mut self) {
+        let mut block = Block::new(self.intake.rate());
+        while let Taken::Block = self.intake.take(&mut block) {
+            assert_eq!(block.at, self.taken, "one timeline");
+            self.taken += i64::from(block.valid);
+            self.lost += block.lost.frames();
+        }
+    }
+
+    /// All is over: every frame is there once, and the stream is as long as it lasted.
+    fn close(&mut self) {
+        if let Some(mut feed) = self.feed.take() {
+            feed.finish();
+        }
+        self.take();
+        let stats = self.intake.stats();
+        let (captured, lost) = (stats.captured.load(Relaxed), stats.lost.load(Relaxed));
+        assert_eq!((self.taken as u64, self.lost), (captured, lost), "the books");
+        assert_eq!(captured, self.given + lost, "what was heard, and what was not");
+        let lasted = self.began.map_or(0, |began| (self.heard - began + BEAT) / MS * 8);
+        assert!(captured.abs_diff(lasted) < 8 * 10, "{captured} frames in the time of {lasted}");
+    }
 }
 
 struct World {
     now: u64,
+    lists: Vec<List>,
+    beat_at: u64,
+    stream: Option<Stream>,
+    /// Streams that were dropped, and until when they call back all the same.
+    ghosts: Vec<(Arc<Shared>, u64)>,
+    sound: Sound,
     shapes: Vec<Shape>,
     meanings: Vec<u64>,
     print: u64,
@@ -61,14 +150,12 @@ struct World {
     open: Option<usize>,
     opening: bool,
     closing: bool,
-    loss: Option<Loss>,
     calls: u32,
 }
 
 #[derive(Debug)]
 enum Due {
     Answer { plain: bool, hung: bool },
-    Failed,
     Closed { lost: bool },
 }
 
@@ -84,6 +171,11 @@ impl World {
             .collect();
         World {
             now: 0,
+            lists: vec![List::True; shapes.len()],
+            beat_at: 0,
+            stream: None,
+            ghosts: Vec::new(),
+            sound: Sound::new(),
             meanings: (0..shapes.len() as u64).map(|i| 100 * i).collect(),
             shapes,
             print: 0,
@@ -95,7 +187,6 @@ impl World {
             open: None,
             opening: false,
             closing: false,
-            loss: None,
             calls: 0,
         }
     }
@@ -110,20 +201,62 @@ impl World {
             self.meanings[change.device] += 1;
             self.print += 1;
         }
-        if self.open == Some(change.device) && !matches!(change.shape, Shape::Fine | Shape::Odd) {
+        self.lists[change.device] = change.list;
+        if self.open == Some(change.device)
+            && !matches!(change.shape, Shape::Fine | Shape::Odd)
+            && let Some(stream) = self.stream.as_mut().filter(|s| matches!(s.loss, None | Some(Loss::Replaced)))
+        {
             let loss = if let Shape::Gone(loss) = change.shape { loss } else { Loss::Silent };
-            self.loss = Some(loss);
+            stream.loss = Some(loss);
             match loss {
-                Loss::Told | Loss::Muttered => self.due.push((self.now + 10 * MS, Due::Failed)),
-                Loss::Silent => self.due.push((self.now + 1000 * MS, Due::Failed)),
-                Loss::Replaced => {}
+                Loss::Told => stream.shared.report(ErrorKind::DeviceNotAvailable.into()),
+                Loss::Muttered => (0..1000).for_each(|_| stream.shared.report(ErrorKind::BackendError.into())),
+                Loss::Silent | Loss::Replaced | Loss::Storm => {}
             }
         }
     }
 
     fn scene(&self) -> Scene {
-        let meaning = |i: usize| (!matches!(self.shapes[i], Shape::Gone(_))).then_some(self.meanings[i]);
+        let listed = |i: usize| match self.lists[i] {
+            List::True => !matches!(self.shapes[i], Shape::Gone(_)),
+            List::There => true,
+            List::Missing => false,
+        };
+        let meaning = |i: usize| listed(i).then_some(self.meanings[i]);
         Scene { meaning: (0..self.shapes.len()).map(meaning).collect(), print: self.print }
+    }
+
+    /// A callback of each stream that calls, and a look at the one that should.
+    fn beat(&mut self) -> Option<Input> {
+        let now = self.now;
+        let Sound { feed, began, heard, given, .. } = &mut self.sound;
+        let mut call = |shared: &Shared| {
+            shared.sound(now, BEAT, |feed| {
+                feed.push_mono(&[0.5; FRAMES], now);
+                began.get_or_insert(now);
+                (*heard, *given) = (now, *given + FRAMES as u64);
+            });
+        };
+        self.ghosts.retain(|(_, until)| *until > now);
+        self.ghosts.iter().for_each(|(shared, _)| call(shared));
+        let mut failed = false;
+        if let Some(stream) = &mut self.stream {
+            match stream.loss {
+                None | Some(Loss::Replaced) => call(&stream.shared),
+                Some(Loss::Storm) => (0..200).for_each(|_| stream.shared.report(ErrorKind::Xrun.into())),
+                Some(Loss::Told | Loss::Muttered | Loss::Silent) => {}
+            }
+            let ails =
+                stream.watch.silent(now, &stream.shared).is_some() || stream.watch.storm(now, &stream.shared).is_some();
+            failed = !self.closing && (ails || stream.shared.failed());
+        }
+        if let Some(feed) = feed {
+            let until = now.saturating_sub(BEHIND);
+            feed.silence(until);
+            *heard = until.max(*heard);
+        }
+        self.sound.take();
+        failed.then_some(Input::Failed)
     }
 
     /// The first that opens, or the error that tells most.
@@ -156,19 +289,23 @@ impl World {
                 self.opening = false;
                 Some(match self.try_all(plain) {
                     Ok(rank) => {
-                        (self.open, self.loss) = (Some(rank), None);
+                        self.open = Some(rank);
+                        let (shared, watch) = (Arc::new(Shared::default()), Watch::new(self.now));
+                        shared.put_feed(self.sound.feed.take().expect("opened twice: a stream has the feed"));
+                        self.stream = Some(Stream { shared, watch, loss: None });
                         Input::Opened { rank, device: format!("device {rank}") }
                     }
                     Err(error) => Input::Refused(error),
                 })
             }
-            Due::Failed => (self.open.is_some() && self.loss.is_some() && !self.closing).then_some(Input::Failed),
             Due::Closed { lost } => {
                 (self.open, self.closing) = (None, false);
-                let code = match self.loss.take() {
-                    Some(Loss::Silent) => errors::RECORDER,
+                let stream = self.stream.take().expect("a stream");
+                let code = match stream.loss {
+                    Some(Loss::Silent | Loss::Storm) => errors::RECORDER,
                     _ => errors::ABORTED,
                 };
+                self.ghosts.push((stream.shared, self.now + 300 * MS));
                 Some(Input::Closed(lost.then(|| errors::error(code, "lost"))))
             }
         }
@@ -192,6 +329,9 @@ impl Host for World {
     fn close(&mut self, lost: bool) {
         assert!(self.open.is_some() && !self.closing, "closed what is not open");
         self.closing = true;
+        let mut feed = self.stream.as_ref().and_then(|stream| stream.shared.take_feed()).expect("the stream has it");
+        feed.interrupt();
+        self.sound.feed = Some(feed);
         self.due.push((self.now + self.latency / 4, Due::Closed { lost }));
     }
 
@@ -202,7 +342,10 @@ impl Host for World {
             let look = self.look_at;
             let change = self.changes.first().map_or(u64::MAX, |(at, _)| *at);
             let due = self.due.iter().map(|(at, _)| *at).min().unwrap_or(u64::MAX);
-            let first = look.min(change).min(due).min(tick.unwrap_or(u64::MAX)).max(self.now);
+            // Before the first stream there is nothing to hear, and no time to fill.
+            let beats = self.stream.is_some() || self.sound.began.is_some();
+            let beat = if beats { self.beat_at } else { u64::MAX };
+            let first = look.min(beat).min(change).min(due).min(tick.unwrap_or(u64::MAX)).max(self.now);
             // A change to a better device that is under way at the end is seen through.
             if first > self.end && !self.opening && !self.closing {
                 self.now = self.now.max(self.end);
@@ -220,209 +363,15 @@ impl Host for World {
                 }
             } else if tick.is_some_and(|tick| tick <= first) {
                 return Some(Input::Tick);
+            } else if beat <= first {
+                self.beat_at = first + BEAT;
+                if let Some(input) = self.beat() {
+                    return Some(input);
+                }
             } else {
                 self.look_at = first + if eager { 200 * MS } else { 1000 * MS };
                 return Some(Input::Seen(self.scene()));
             }
         }
     }
-}
-
-struct Ran {
-    world: World,
-    events: Vec<(u64, SourceEvent)>,
-    end: Option<SourceError>,
-}
-
-impl Ran {
-    fn states(&self) -> Vec<&'static str> {
-        let state = |event: &SourceEvent| match event {
-            SourceEvent::State { state, .. } => Some(*state),
-            _ => None,
-        };
-        self.events.iter().filter_map(|(_, event)| state(event)).collect()
-    }
-
-    fn codes(&self) -> Vec<&'static str> {
-        let code = |event: &SourceEvent| match event {
-            SourceEvent::Error { error, .. } => Some(error.code),
-            _ => None,
-        };
-        self.events.iter().filter_map(|(_, event)| code(event)).collect()
-    }
-}
-
-/// Lets a world run to its end.
-fn ran(mut world: World, patient: bool) -> Ran {
-    // Times come from the world, which `run` holds: events are stamped with how many inputs came before.
-    let mut events = Vec::new();
-    let end = run(&mut world, patient, &mut |event| events.push((events.len() as u64, event))).err();
-    Ran { world, events, end }
-}
-
-fn change(after_ms: u64, device: usize, shape: Shape) -> Change {
-    Change { after_ms, device, shape, other: false }
-}
-
-fn any_loss() -> impl Strategy<Value = Loss> {
-    prop_oneof![Just(Loss::Told), Just(Loss::Muttered), Just(Loss::Silent), Just(Loss::Replaced)]
-}
-
-fn any_shape() -> impl Strategy<Value = Shape> {
-    prop_oneof![
-        4 => Just(Shape::Fine),
-        4 => any_loss().prop_map(Shape::Gone),
-        1 => Just(Shape::Busy),
-        1 => Just(Shape::Denied),
-        1 => Just(Shape::Broken),
-        1 => Just(Shape::Hangs),
-        1 => Just(Shape::Odd),
-    ]
-}
-
-fn script(shape: impl Strategy<Value = Shape>) -> impl Strategy<Value = Vec<Change>> {
-    let change = (0_u64..6000, 0_usize..3, shape, prop::bool::weighted(0.1))
-        .prop_map(|(after_ms, device, shape, other)| Change { after_ms, device, shape, other });
-    prop::collection::vec(change, 0..25)
-}
-
-/// Every state follows one that it can follow.
-fn states_are_in_order(states: &[&str]) {
-    for pair in states.windows(2) {
-        let allowed: &[&str] = match pair[0] {
-            "open" => &["lost", "searching"],
-            "lost" => &["searching"],
-            _ => &["open"],
-        };
-        assert!(allowed.contains(&pair[1]), "{pair:?} in {states:?}");
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
-
-    #[test]
-    fn nothing_is_opened_twice_and_whatever_happens_a_good_device_is_found(
-        first in prop::collection::vec(any_shape(), 3),
-        changes in script(any_shape()),
-        latency in 1_u64..400,
-        patient in any::<bool>(),
-    ) {
-        let ran = ran(World::new(first, &changes, latency, 90_000), patient);
-        states_are_in_order(&ran.states());
-        if let Some(error) = ran.end {
-            prop_assert!(!ran.events.iter().any(|(_, e)| matches!(e, SourceEvent::State { state: "open", .. })),
-                "gave up after it was open: {error}");
-            return Ok(());
-        }
-        let shapes = &ran.world.shapes;
-        let reached = shapes.iter().take_while(|shape| **shape != Shape::Hangs).any(|shape| *shape == Shape::Fine);
-        if reached {
-            let open = ran.world.open.expect("stuck: a device is fine and none is open");
-            prop_assert!(matches!(shapes[open], Shape::Fine | Shape::Odd), "{shapes:?}: {open}");
-        }
-    }
-
-    #[test]
-    fn of_devices_that_only_come_and_go_the_preferred_one_is_open(
-        changes in script(prop_oneof![Just(Shape::Fine), any_loss().prop_map(Shape::Gone)]),
-        latency in 1_u64..400,
-    ) {
-        let ran = ran(World::new(vec![Shape::Fine; 3], &changes, latency, 120_000), false);
-        prop_assert_eq!(ran.end, None);
-        let best = ran.world.shapes.iter().position(|shape| *shape == Shape::Fine);
-        prop_assert_eq!(ran.world.open, best);
-    }
-}
-
-#[test]
-fn each_way_of_losing_a_device_is_noticed_and_it_is_taken_back() {
-    for (loss, code) in [
-        (Loss::Told, errors::ABORTED),
-        (Loss::Muttered, errors::ABORTED),
-        (Loss::Silent, errors::RECORDER),
-        (Loss::Replaced, errors::ABORTED),
-    ] {
-        let script = [change(3000, 0, Shape::Gone(loss)), change(5000, 0, Shape::Fine)];
-        // The list is looked at five times a second; what opens in 100 ms is open within half a second.
-        let ran = ran(World::new(vec![Shape::Fine], &script, 100, 500), false);
-        assert_eq!(ran.states(), ["open", "lost", "searching", "open"], "{loss:?}");
-        assert_eq!(ran.codes(), [code, errors::NOT_FOUND], "{loss:?}");
-        assert_eq!(ran.world.open, Some(0));
-    }
-}
-
-#[test]
-fn the_preferred_device_is_taken_back_from_its_stand_in() {
-    let script = [change(3000, 0, Shape::Gone(Loss::Told)), change(5000, 0, Shape::Fine)];
-    let ran = ran(World::new(vec![Shape::Fine, Shape::Fine], &script, 50, 2000), false);
-    assert_eq!(ran.states(), ["open", "lost", "searching", "open", "searching", "open"]);
-    assert_eq!(ran.world.open, Some(0));
-}
-
-#[test]
-fn a_default_that_changes_is_followed() {
-    let other = Change { other: true, ..change(3000, 0, Shape::Fine) };
-    let ran = ran(World::new(vec![Shape::Fine], &[other], 50, 3000), false);
-    assert_eq!(ran.states(), ["open", "searching", "open"]);
-    assert_eq!(ran.codes(), [""; 0], "nothing went wrong");
-}
-
-#[test]
-fn the_first_device_is_tried_as_often_as_its_error_deserves() {
-    for (shape, codes, retries) in [
-        (Shape::Busy, vec![errors::IN_USE], vec![1000, 2000, 4000]),
-        (Shape::Denied, vec![], vec![]),
-        (Shape::Gone(Loss::Told), vec![], vec![]),
-        (Shape::Broken, vec![errors::RECORDER], vec![0, 10_000, 10_000]),
-    ] {
-        let ran = ran(World::new(vec![shape], &[], 10, 60_000), false);
-        let waits: Vec<u64> = ran
-            .events
-            .iter()
-            .filter_map(|(_, event)| match event {
-                SourceEvent::Retry { in_ms, .. } => Some(in_ms.next_multiple_of(100)),
-                _ => None,
-            })
-            .collect();
-        assert_eq!((ran.codes(), waits), (codes, retries), "{shape:?}");
-        assert!(ran.end.is_some(), "{shape:?}: then it gives up");
-    }
-}
-
-#[test]
-fn a_device_that_somebody_else_has_is_taken_within_half_a_second_of_its_being_free() {
-    for busy_ms in [150, 700, 1100, 2600, 3100, 5000, 6900] {
-        let script = [change(busy_ms, 0, Shape::Fine)];
-        let ran = ran(World::new(vec![Shape::Busy], &script, 100, 500), false);
-        assert_eq!(ran.codes(), [errors::IN_USE]);
-        assert_eq!(ran.world.open, Some(0), "free after {busy_ms} ms");
-    }
-}
-
-#[test]
-fn also_where_it_was_taken_in_the_middle_of_a_run_and_for_minutes() {
-    for busy_ms in [300, 1700, 30_000, 300_000] {
-        let lost = [change(3000, 0, Shape::Gone(Loss::Told)), change(1000, 0, Shape::Busy)];
-        let script = [lost[0], lost[1], change(busy_ms, 0, Shape::Fine)];
-        let ran = ran(World::new(vec![Shape::Fine], &script, 100, 500), false);
-        assert_eq!(ran.states(), ["open", "lost", "searching", "open"]);
-        assert_eq!(ran.codes(), [errors::ABORTED, errors::NOT_FOUND, errors::IN_USE]);
-        assert_eq!(ran.world.open, Some(0), "free after {busy_ms} ms");
-    }
-}
-
-#[test]
-fn a_device_that_does_not_do_what_is_asked_is_opened_as_it_is() {
-    let ran = ran(World::new(vec![Shape::Odd], &[], 10, 1000), false);
-    assert_eq!(ran.states(), ["open"]);
-    assert_eq!(ran.codes(), [""; 0], "and nobody needs to know");
-}
-
-#[test]
-fn a_patient_capture_waits_for_its_first_device() {
-    let script = [change(3_600_000, 0, Shape::Fine)];
-    let ran = ran(World::new(vec![Shape::Gone(Loss::Told)], &script, 100, 500), true);
-    assert_eq!(ran.states(), ["searching", "open"]);
-    assert_eq!(ran.codes(), [errors::NOT_FOUND]);
 }

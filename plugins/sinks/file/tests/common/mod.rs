@@ -108,6 +108,11 @@ impl Rig {
         self.seq += 1;
     }
 
+    /// The next segment's number.
+    pub fn number_from(&mut self, segment: u64) {
+        self.segment = segment;
+    }
+
     pub fn begin(&mut self, at: i64) {
         self.seq = 0;
         self.at = at;
