@@ -10,9 +10,10 @@ use crate::support::{Project, Run, sound};
 
 const HZ: u32 = 16_000;
 
-/// Half a minute of somebody speaking.
+/// A second of silence, and half a minute of somebody speaking. A recording that begins in the middle of
+/// a word begins with a click.
 fn speech() -> Vec<i16> {
-    sound::speech()[8_000..32_000].repeat(20)
+    [vec![0; HZ as usize], sound::speech()[8_000..32_000].repeat(20)].concat()
 }
 
 /// Listens while `samples`, of as many channels as the rig has, sound in the room.
@@ -31,18 +32,24 @@ fn doctor(rig: &Rig, channels: u16, samples: &[i16], more: &[&str]) -> Ended {
     })
 }
 
-/// What is found, in both languages.
+/// What is found in `samples`, in both languages.
 #[track_caller]
 fn finds(channels: u16, samples: &[i16], code: Option<&str>) {
-    let Some(rig) = Rig::with(HZ, channels) else { return };
+    if let Some(rig) = Rig::with(HZ, channels) {
+        finds_on(&rig, channels, samples, code);
+    }
+}
+
+#[track_caller]
+fn finds_on(rig: &Rig, channels: u16, samples: &[i16], code: Option<&str>) {
     let exit = i32::from(code.is_some());
-    let ended = doctor(&rig, channels, samples, &["--json"]);
+    let ended = doctor(rig, channels, samples, &["--json"]);
     let json: Value = serde_json::from_str(&ended.exits(exit).stdout).expect("JSON");
     assert_eq!((&json["rate"], &json["channels"]), (&HZ.into(), &channels.into()));
     let findings = json["findings"].as_array().expect("a list");
     let codes: Vec<&Value> = findings.iter().map(|finding| &finding["code"]).collect();
     assert_eq!(codes, code.into_iter().collect::<Vec<_>>(), "{json}");
-    let people = doctor(&rig, channels, samples, &[]);
+    let people = doctor(rig, channels, samples, &[]);
     people.exits(exit);
     for finding in findings {
         let advice = finding["advice"].as_str().expect("a remedy");
@@ -76,6 +83,13 @@ fn a_stereo_microphone_may_have_one_dead_channel() {
 #[test]
 fn a_headset_may_have_a_telephones_band() {
     finds(1, &below(3_400.0, &speech()), Some("NARROWBAND"));
+}
+
+#[test]
+fn a_device_may_give_another_rate_than_it_says() {
+    let Some(rig) = Rig::with(HZ, 1) else { return };
+    rig.pace(HZ / 2);
+    finds_on(&rig, 1, &speech(), Some("RATE_MISMATCH"));
 }
 
 /// What of `samples` lies below `cutoff` Hz: a windowed sinc.

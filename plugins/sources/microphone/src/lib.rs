@@ -25,7 +25,6 @@ mod list;
 mod machine;
 mod microphone;
 mod owner;
-mod pace;
 mod patience;
 mod scene;
 mod stream;

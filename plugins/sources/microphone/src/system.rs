@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select_biased, unbounded};
-use glottis_core::feed::Channel;
+use glottis_core::drift::{Steady, WINDOW_NS};
+use glottis_core::feed::{Channel, Lateness};
 use glottis_core::source::SourceError;
 use glottis_core::{Feed, clock};
-use glottis_source_door::{door, elastic};
+use glottis_source_door::{Stretch, door, elastic};
 
 use crate::attempt::{Attempt, Phase};
 use crate::capture::{Host, spawn};
@@ -19,7 +20,6 @@ use crate::config::{Clock, Config};
 use crate::errors;
 use crate::machine::{Input, Scene};
 use crate::owner::{Opening, Started};
-use crate::pace::Pace;
 use crate::scene;
 use crate::stream::{Shared, Watch};
 
@@ -66,6 +66,33 @@ pub struct System {
     pace: Pace,
     /// An answer that is due at once.
     answer: Option<Input>,
+}
+
+/// Keeps the stream on the system's clock.
+#[derive(Default)]
+struct Pace {
+    steady: Steady,
+    stretch: Arc<Stretch>,
+    window: u64,
+}
+
+impl Pace {
+    /// A device begins. Until its clock is known the sound is stretched as that of the one before, which
+    /// may well be the same.
+    fn begin(&mut self, now: u64) {
+        self.steady = Steady::default();
+        self.window = now;
+    }
+
+    fn keep(&mut self, now: u64, lateness: &Lateness) {
+        if now.saturating_sub(self.window) < WINDOW_NS {
+            return;
+        }
+        self.window = now;
+        if let Some(least) = lateness.take() {
+            self.stretch.set(self.steady.step(now, least));
+        }
+    }
 }
 
 impl System {
@@ -196,7 +223,7 @@ impl System {
         let Some(mut feed) = self.feed.take() else { return };
         let hz = stream.started.hz;
         let made = match self.config.clock {
-            Clock::Correct => elastic(hz, feed.rate(), self.pace.stretch()).map(Some),
+            Clock::Correct => elastic(hz, feed.rate(), self.pace.stretch.clone()).map(Some),
             Clock::Measure | Clock::Ignore => door(hz, feed.rate()),
         };
         if self.config.clock == Clock::Ignore {
