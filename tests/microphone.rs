@@ -8,22 +8,10 @@ mod desk;
 #[path = "rig/mod.rs"]
 mod rig;
 
-use desk::{TAPE, levels, listen, microphone, source_is, stop};
+use desk::{TAPE, again_if_too_slow, levels, listen, microphone, source_is, stop};
 use glottis::sim::ravatar::Config;
-use rig::Rig;
 use serde_json::Value;
 use support::{CHUNK, Project, TOO_LONG, avatar, heard, simulator, sound, was_left_in_order};
-
-/// A machine that is too slow for the sound server proves nothing: then the test is run again.
-fn again_if_too_slow(test: impl Fn(&Rig) -> bool) {
-    let Some(rig) = Rig::up() else { return };
-    for _ in 0..3 {
-        if test(&rig) {
-            return;
-        }
-    }
-    panic!("the sound server was too slow three times");
-}
 
 /// Latency was measured and its stages stand beside it.
 #[track_caller]

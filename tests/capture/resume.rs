@@ -125,7 +125,8 @@ fn holes_are_as_long_as_the_clock_says(stretches: &[Stretch]) {
     let mut longer: Vec<i64> = stretches.windows(2).map(longer).collect();
     println!("holes are longer than what was missed by {longer:?} ms");
     longer.sort_unstable_by_key(|ms| ms.abs());
-    assert!(longer[longer.len() / 2].abs() < 100, "{longer:?} ms");
+    // The first sound of a busy server may come late, and then more at once.
+    assert!(longer[0].abs() < 20 && longer[longer.len() / 2].abs() < 250, "{longer:?} ms");
 }
 
 /// Returns when the device was back. In each round it is away for another time, so that it comes back in

@@ -125,6 +125,11 @@ impl Rig {
         self.done(&["up", "--rate", &rate, "--channels", &channels]);
     }
 
+    /// Gives `hz` frames in a second from now on, whatever the device says. Nothing may be playing.
+    pub fn pace(&self, hz: u32) {
+        self.done(&["pace", &hz.to_string()]);
+    }
+
     /// When the device was last given back, by whichever of these, in nanoseconds of the system's
     /// monotonic clock: a moment before.
     pub fn back_ns(&self) -> u64 {

@@ -19,7 +19,7 @@ my $frame = 2 * $channels;
 my $slice = int(4096 / $frame) * $frame;    # what a pipe takes whole or not at all
 my ($pipe, $inode, $job);
 my ($stalled, $ticks) = (0, 0);
-my $taken = 0;                              # when the pipe last took something
+my ($held, $taken) = (0, 0);                # bytes that lie in the pipe; when somebody last took some
 my ($starved, $told) = (0, 0);              # frames that nobody took, and how many of them are told of
 my $begin = now();
 spill("$dir/ticking", '');
@@ -40,7 +40,7 @@ sub now { return clock_gettime(CLOCK_MONOTONIC) }
 sub plug {
     my $found = (stat "$dir/pipe")[1] // 0;
     return if $found == ($inode // 0);
-    ($inode, $pipe) = ($found, undef);
+    ($inode, $pipe, $held) = ($found, undef, 0);
     return if !$found;
     # Also for reading, so that it opens and writes without the server.
     sysopen $pipe, "$dir/pipe", O_RDWR | O_NONBLOCK or ($inode, $pipe) = ();
@@ -59,16 +59,17 @@ sub block {
     $job //= next_job();
     my $own = $job ? substr $job->{data}, $job->{at}, $size : '';
     $job->{start} //= now() if $job;
-    my $went = emit($own . "\0" x ($size - length $own), $job ? now() : $taken);
-    $starved += ($size - $went) / $frame;
-    if ($went == $size && $starved > $told) {
+    my $since = $job && $job->{start} > $taken ? $job->{start} : $taken;
+    my $lost = $size - emit($own . "\0" x ($size - length $own), $since);
+    $starved += $lost / $frame;
+    $job->{dropped} += $lost if $job;
+    if ($starved > $told && now() < $taken + 0.5) {
         $told = $starved;
         spill("$dir/starved", "$told\n");
     }
     return if !$job;
     $job->{at} += length $own;
     $job->{data} = substr $job->{data}, 0, $job->{at} if unlink "$dir/hush";
-    $job->{dropped} += length($own) - $went if $went < length $own;
     return if $job->{at} < length $job->{data};
     spill("$job->{name}.done", sprintf "frames=%d start_ns=%.0f dropped=%d\n",
         $job->{at} / $frame, $job->{start} * 1e9, $job->{dropped} / $frame);
@@ -85,22 +86,39 @@ sub next_job {
 }
 
 # Writes a block and returns how many bytes were taken. Where there is no room it waits, up to half a
-# second from when the pipe last took something, or from $since: the server may be late, or this clock may.
+# second from $since or from when somebody last took something: the server may be late, or this clock may.
+# Then nobody listens: what lies in the pipe is old, and makes way.
 sub emit {
     my ($bytes, $since) = @_;
+    my $old = 0;
     for (my $at = 0; $at < length $bytes; $at += $slice) {
-        return $at if !$pipe || now() < $stalled;
-        while (!defined syswrite $pipe, substr $bytes, $at, $slice) {
-            return $at if $! != EAGAIN || now() > $since + 0.5;
+        my $piece = substr $bytes, $at, $slice;
+        return $at - $old if !$pipe || now() < $stalled;
+        while (look(), !defined syswrite $pipe, $piece) {
+            return $at - $old if $! != EAGAIN;
+            if (now() > ($taken > $since ? $taken : $since) + 0.5) {
+                $old += sysread($pipe, my $gone, $held) // 0;
+                $held = 0;
+                next;
+            }
             my $ready = '';
             vec($ready, fileno $pipe, 1) = 1;
             select undef, $ready, undef, 0.01;
             plug();
-            return $at if !$pipe;
+            return $at - $old if !$pipe;
         }
-        $since = $taken = now();
+        $held += length $piece;
     }
-    return length $bytes;
+    return length($bytes) - $old;
+}
+
+# Whether somebody has taken something out of the pipe.
+sub look {
+    my $bytes = pack 'i', 0;
+    ioctl $pipe, 0x541b, $bytes or die "FIONREAD: $!\n";
+    my $lies = unpack 'i', $bytes;
+    $taken = now() if $lies < $held;
+    $held = $lies;
 }
 
 sub slurp { open my $in, '<:raw', $_[0] or die "$_[0]: $!\n"; local $/; return scalar(<$in>) // '' }

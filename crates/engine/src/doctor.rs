@@ -133,10 +133,17 @@ impl Pace {
         self.windows.extend(lateness.take().map(|late| (now, late)));
     }
 
+    /// How far off the rate is, if it is in every half second: a machine that was busy is late once, and
+    /// then early.
     fn ppm(&self) -> Option<f64> {
         // The first window has the device's start in it.
-        let ((from, late0), (to, late1)) = (self.windows.get(1)?, self.windows.last()?);
-        let passed = to.checked_sub(*from).filter(|ns| *ns >= 1_000_000_000)?;
-        Some(-((late1 - late0) as f64) / passed as f64 * 1e6).filter(|ppm| ppm.abs() > RATE_PPM)
+        let windows = self.windows.get(1..)?;
+        let slope = |(from, late0): (u64, i64), (to, late1): (u64, i64)| {
+            -((late1 - late0) as f64) / to.saturating_sub(from).max(1) as f64 * 1e6
+        };
+        let (first, last) = (*windows.first()?, *windows.last()?);
+        let ppm = slope(first, last);
+        let agrees = |pair: &[(u64, i64)]| slope(pair[0], pair[1]) * ppm.signum() > RATE_PPM;
+        (last.0.saturating_sub(first.0) >= 1_000_000_000 && windows.windows(2).all(agrees)).then_some(ppm)
     }
 }

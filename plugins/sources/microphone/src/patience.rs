@@ -12,13 +12,10 @@ const TRIES: u32 = 3;
 /// Least time between two restarts of a device that fails.
 const RESTART: u64 = 10 * SECOND;
 
-/// Between looks for a device that has gone or that somebody else has: the first, the longest in the
-/// first ten minutes (so that it is found within half a second of its return where only trying finds it),
-/// and the longest.
-const LOOK: (u64, u64, u64) = (100 * MS, 250 * MS, SECOND);
-
-/// Looks in ten minutes.
-const LOOKS: u32 = 2400;
+/// Between looks for a device that has gone or that somebody else has, and how many looks it stays so:
+/// half a minute, then ten (in both it is found within half a second of its return where only trying
+/// finds it), then for ever.
+const LOOKS: [(u64, u32); 3] = [(100 * MS, 300), (250 * MS, 2400), (SECOND, u32::MAX)];
 
 /// Between attempts that nobody expects to succeed until a user acts.
 const SLOW: u64 = 30 * SECOND;
@@ -136,16 +133,12 @@ impl Patience {
 
     fn look(&mut self) -> u64 {
         self.looks = self.looks.saturating_add(1);
-        match self.looks {
-            1 => LOOK.0,
-            looks if looks < LOOKS => LOOK.1,
-            _ => LOOK.2,
-        }
+        LOOKS.iter().find(|(_, until)| self.looks <= *until).map_or(SECOND, |(wait, _)| *wait)
     }
 }
 
 /// The wait after a refusal where something has changed meanwhile: it may be what was missing. A
 /// flickering device costs no more than looking for it.
-pub const fn stirred(wait: u64) -> u64 {
-    if wait < LOOK.0 { wait } else { LOOK.0 }
+pub fn stirred(wait: u64) -> u64 {
+    wait.min(LOOKS[0].0)
 }
