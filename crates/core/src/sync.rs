@@ -24,9 +24,16 @@ pub(crate) use std::sync::OnceLock;
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, fence};
 #[cfg(not(loom))]
-pub(crate) use std::thread::{Thread, current, park_timeout};
+pub(crate) use std::thread::{Thread, current};
 
 use std::sync::atomic::Ordering;
+
+/// Sleeps until this thread is unparked, or for so long. Blocks: only on the way of a source that can wait.
+#[cfg(not(loom))]
+#[expect(clippy::disallowed_methods, reason = "the one place that may")]
+pub(crate) fn park_timeout(at_most: std::time::Duration) {
+    std::thread::park_timeout(at_most);
+}
 
 /// A ring between two threads.
 pub mod ring {

@@ -142,6 +142,7 @@ pub fn signals(capacity: usize, reader: Option<Thread>) -> (Signals, SignalReade
 
 impl Signals {
     /// Sends a signal.
+    #[expect(clippy::disallowed_methods, reason = "only with a source that can wait")]
     pub fn put(&mut self, signal: Signal) {
         while self.ring.try_push(signal).is_err() {
             let Some(reader) = &self.reader else {

@@ -6,6 +6,9 @@
 //! standard library: those are not instrumented, and the thread sanitizer takes them for races.
 //! `.ci/tsan` runs it under the sanitizer. `HANDOFF_BLOCKS` says how much goes through.
 
+// These threads wait as a sink's task does.
+#![allow(clippy::disallowed_methods)]
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

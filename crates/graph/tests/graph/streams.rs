@@ -261,6 +261,8 @@ impl Wake for Unpark {
 }
 
 impl Drain {
+    // On a thread of its own, as a sink's task.
+    #[allow(clippy::disallowed_methods)]
     fn start(mut leaf: Leaf) -> Drain {
         Drain::There(std::thread::spawn(move || {
             let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
