@@ -15,7 +15,7 @@ mod resume;
 #[path = "rig/mod.rs"]
 mod rig;
 
-use desk::{TAPE, again_if_too_slow, books_balance, levels, listen, microphone, number, source_is, stop};
+use desk::{TAPE, again_if_too_slow, books_balance, kept_up, levels, listen, microphone, number, source_is, stop};
 use glottis::sim::ravatar::Config;
 use rig::Rig;
 use serde_json::Value;
@@ -73,7 +73,7 @@ fn a_live_session_outlives_its_microphone() {
         let playing = rig.play(&project.path("in.wav"));
         run.wait_for(|event| event["event"] == "segment_end" && event["sink"] == "avatar");
         let events = stop(run);
-        if playing.dropped > 0 || events.gaps().count() > 1 {
+        if playing.dropped > 0 || events.gaps().count() > 1 || !kept_up(&events, "tape") || !kept_up(&events, "turn") {
             return false;
         }
         assert_eq!(events.named("connected").count(), 1, "one socket all the time");

@@ -64,6 +64,11 @@ pub fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or_default()
 }
 
+/// The sink lost nothing because it was late itself.
+pub fn kept_up(events: &Events, sink: &str) -> bool {
+    number(&events.sink(sink)["ledger"]["dropped"]["overflow"]) == 0
+}
+
 /// The timeline has no hole, and what stands in for sound that was lost, `losses` times, is counted as
 /// lost: by the source to the frame, by the sink in whole blocks.
 #[track_caller]
@@ -72,7 +77,11 @@ pub fn books_balance(events: &Events, project: &Project, losses: u64) {
     let (source, tape) = (&report["source"], &events.sink("tape")["ledger"]);
     assert_eq!(report["balanced"], true);
     let taped = sound::samples(&project.read("tape.raw")).len() as u64;
-    assert_eq!((taped, number(&source["captured"])), (number(&tape["captured"]), number(&tape["captured"])));
+    let captured = number(&tape["captured"]);
+    assert_eq!(number(&source["captured"]), captured);
+    // A disk that is too slow at the end may cost the last chunk: by name.
+    let short = captured.checked_sub(taped).expect("no more than there was");
+    assert!(short <= number(&tape["dropped"]["overflow"]), "{short} frames are missing: {tape}");
     let (lost, gap) = (number(&source["dropped"]["device"]), number(&tape["dropped"]["gap"]));
     let overrun = number(&source["dropped"]["overrun"]);
     assert!(gap > 0 && (lost + overrun).abs_diff(gap) < losses * 2 * 480, "{source} {tape}");

@@ -1,7 +1,7 @@
 //! Speech that begins with the sound itself, at the start or when a device is back, has its pre-roll:
 //! what there is of it.
 
-use super::desk::{TAPE, again_if_too_slow, levels, listen, microphone, number, source_is, stop};
+use super::desk::{TAPE, again_if_too_slow, kept_up, levels, listen, microphone, number, source_is, stop};
 use super::rig::Rig;
 use crate::support::events::Events;
 use crate::support::{Project, Run, sound};
@@ -49,7 +49,7 @@ fn speech_at_the_very_start_is_heard_from_its_beginning() {
         let mut run = listen(rig.env(), &project);
         let played_whole = speak(rig, &mut run, &project);
         let events = stop(run);
-        if !played_whole || events.gaps().count() > 0 {
+        if !played_whole || events.gaps().count() > 0 || !kept_up(&events, "tape") || !kept_up(&events, "turn") {
             return false;
         }
         turns_are_whole(&events, &project, 1);
@@ -73,7 +73,7 @@ fn speech_right_after_the_return_of_a_device_has_what_there_is_before_it() {
         }
         let events = stop(run);
         let holes: Vec<(usize, usize)> = events.gaps().collect();
-        if !played_whole || holes.len() > 3 {
+        if !played_whole || holes.len() > 3 || !kept_up(&events, "tape") || !kept_up(&events, "turn") {
             return false;
         }
         turns_are_whole(&events, &project, 3);
