@@ -71,6 +71,9 @@ fn print(measured: &Measured, each: bool, json: bool) {
         "{} bursts of {} ms from source {} at {} Hz, timed from where they were {}",
         measured.bursts, measured.burst_ms, measured.source, measured.source_hz, measured.from
     );
+    if measured.source_gaps > 0 {
+        println!("the source lost sound in {} holes: bursts in them cannot arrive", measured.source_gaps);
+    }
     for sink in &measured.sinks {
         print_sink(sink);
         if each {

@@ -62,6 +62,8 @@ pub struct Measured {
     /// Where the clock starts: `played` (the output device gave the burst's last frame out), `fed` (it was
     /// written to the pipe) or `captured` (the source's own stamp).
     pub from: &'static str,
+    /// Holes in what the source delivered: a burst in one is lost before it is measured.
+    pub source_gaps: u64,
     /// Bursts put in.
     pub bursts: usize,
     /// Length of a burst, in milliseconds.
@@ -141,6 +143,7 @@ impl Latency {
             source: run.report.source.kind.clone(),
             source_hz: rate.hz(),
             from: run.from,
+            source_gaps: run.report.source.gaps,
             bursts,
             burst_ms: burst::SECONDS * 1000.0,
             sinks,
