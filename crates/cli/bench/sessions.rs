@@ -17,7 +17,8 @@ use crate::args::Common;
 use crate::{demo, explain};
 
 /// What each session runs. With the usual pre-roll the first message of a segment is whole before it is
-/// decided that there is one, and its latency would be that of the decision.
+/// decided that there is one, and with a limit of pace the last waits up to 64 ms for the one before: both
+/// are meant, and are no lateness of this machine.
 const PIPELINE: &str = r#"
 [source]
 type = "choir"
@@ -30,6 +31,7 @@ type = "vad"
 name = "avatar"
 type = "ravatar"
 project_id = "demo-project"
+pace_limit = "off"
 turn = { mode = "speech", pre_roll = "50ms" }
 "#;
 

@@ -111,6 +111,24 @@ fn sections_of_the_wrong_shape_say_how_to_write_them() {
 }
 
 #[test]
+fn the_latency_profile_is_one_of_two_words() {
+    let text = |latency: &str| format!("{latency}[source]\ntype = \"still\"\n[[sink]]\ntype = \"bin\"\n");
+    let profile = |latency: &str| {
+        let config = Config::parse(&text(latency), "p.toml".as_ref()).unwrap();
+        Plan::new(&config, &registry(&[]), &Context::default()).unwrap_or_else(|p| panic!("{p}")).latency
+    };
+    use plan::Latency::{Lowest, Normal};
+    assert_eq!(
+        (profile(""), profile("latency = \"normal\"\n"), profile("latency = \"lowest\"\n")),
+        (Normal, Normal, Lowest)
+    );
+    for bad in ["latency = \"low\"\n", "latency = 1\n"] {
+        let got = wrong(&text(bad));
+        assert_eq!(got, ["dir/p.toml:1:11: latency: expected \"normal\" or \"lowest\""]);
+    }
+}
+
+#[test]
 fn grammar_errors_have_a_place_too() {
     let got = wrong("[source]\ntype = \n");
     assert!(got[0].starts_with("dir/p.toml:2:"), "{got:?}");
