@@ -10,14 +10,15 @@ import { pathToFileURL } from "node:url";
 
 // Modules are looked for beside the program; these are where the caller says.
 const require = createRequire(process.env.NODE_MODULES_AT ?? import.meta.url);
-const { create, ConverterType } = require("@alexanderolsen/libsamplerate-js");
+const { create } = require("@alexanderolsen/libsamplerate-js");
 const { default: load, VADMode, VADEvent } = await import(pathToFileURL(require.resolve("@ozymandiasthegreat/vad")));
 
 const CHUNK = 4096;
 const FRAME = 320;
 const [recording, messages] = process.argv.slice(2);
 
-const resampler = await create(1, 48000, 16000, { converterType: ConverterType.SRC_SINC_MEDIUM_QUALITY });
+// Its default, the fastest of its sinc converters.
+const resampler = await create(1, 48000, 16000);
 const VAD = await load();
 const vad = new VAD(VADMode.AGGRESSIVE, 16000);
 const out = createWriteStream(messages);
@@ -33,11 +34,12 @@ function send(chunk) {
   n += 1;
 }
 
-// Ten milliseconds of stereo at a time, as they would come from a device.
-for await (const block of createReadStream(recording, { start: 44, highWaterMark: 1920 })) {
-  const mono = new Float32Array(block.length >> 2);
+// A tenth of a second at a time.
+for await (const block of createReadStream(recording, { start: 44, highWaterMark: 19200 })) {
+  const stereo = new Int16Array(block.buffer.slice(block.byteOffset, block.byteOffset + block.byteLength));
+  const mono = new Float32Array(stereo.length >> 1);
   for (let i = 0; i < mono.length; i++) {
-    mono[i] = (block.readInt16LE(4 * i) + block.readInt16LE(4 * i + 2)) / 65536;
+    mono[i] = (stereo[2 * i] + stereo[2 * i + 1]) / 65536;
   }
   const converted = resampler.full(mono);
   const samples = new Int16Array(pending.length + converted.length);

@@ -26,8 +26,8 @@ def main(recording: str, messages: str) -> None:
         judged = voiced = n = 0
         last = False
         while not last:
-            data = wav.readframes(rate // 100)
-            last = len(data) < rate // 100 * 2 * channels
+            data = wav.readframes(rate)
+            last = len(data) < rate * 2 * channels
             stereo = np.frombuffer(data, np.int16).reshape(-1, channels)
             mono = stereo.mean(axis=1, dtype=np.float32) / 32_768
             converted = resampler.resample_chunk(mono, last=last)

@@ -154,11 +154,11 @@ fn found(report: &Report, thread: &dyn Fn(&str) -> u64, allocations: Option<usiz
     };
     stage("source (read, downmix, blocks)", SOURCES.iter().map(|name| thread(name) as f64).sum());
     let pipeline = thread("glottis-pipelin") as f64;
-    let nodes: f64 = report.nodes.iter().map(|node| (node.mean_ns * node.blocks) as f64).sum();
-    // Nodes are timed by the clock: what the thread waited for a core is taken off each.
-    let ran = if pipeline > 0.0 { (pipeline / nodes.max(1.0)).min(1.0) } else { 1.0 };
+    let mut nodes = 0.0;
     for node in &report.nodes {
-        stage(&node.name, ran * (node.mean_ns * node.blocks) as f64);
+        let spent = (node.mean_ns * node.blocks) as f64;
+        nodes += spent;
+        stage(&node.name, spent);
     }
     stage("outlets (segment, chunk, encode)", (pipeline - nodes).max(0.0));
     stage("sinks (messages, writing)", thread("glottis-sinks") as f64);
