@@ -83,12 +83,17 @@ fn loaded(library: &Path) -> Registry {
     registry
 }
 
-/// Allocations of a node in 2000 blocks, with a parameter set now and then.
+/// Allocations of a node in 2000 blocks of 16 kHz, with a parameter set now and then.
 fn of_node(registry: &Registry, kind: &str, keys: &Table, live: &'static str) -> u64 {
+    of_node_at(16_000, registry, kind, keys, live)
+}
+
+/// The same at another rate.
+fn of_node_at(hz: u32, registry: &Registry, kind: &str, keys: &Table, live: &'static str) -> u64 {
     let params = registry.get(ComponentKind::Node, kind).expect("the node").params;
     let settings = check(keys, params, "node[0]", Path::new(""), registry).expect("good keys");
     let mut node = registry.node(kind, &settings, &Context::default()).expect("a node");
-    let from = Rate::new(16_000).unwrap();
+    let from = Rate::new(hz).unwrap();
     let to = node.prepare(from).expect("a rate it takes");
     let (mut input, mut output) = (Block::new(from), Block::new(to));
     counted(|| {
@@ -114,7 +119,8 @@ fn of_node(registry: &Registry, kind: &str, keys: &Table, live: &'static str) ->
 fn loaded_nodes_and_detectors_allocate_nothing() {
     for (package, kind, keys, live) in [
         ("glottis-node-gain", "gain", Table::default().with("db", -3.0), "db"),
-        ("glottis-node-high-pass", "high-pass", Table::default(), "frequency"),
+        ("glottis-node-high-pass", "high-pass", Table::default(), "cutoff"),
+        ("glottis-node-limiter", "limiter", Table::default().with("gain_db", 20.0), "gain_db"),
         ("glottis-node-resample", "resample", Table::default().with("rate", 48_000), "none"),
         ("glottis-node-vad", "vad", Table::default(), "aggressiveness"),
         ("glottis-node-vad", "vad", Table::default().with("detector", "energy"), "threshold_dbfs"),
@@ -122,8 +128,29 @@ fn loaded_nodes_and_detectors_allocate_nothing() {
         let registry = loaded(&build::of_crate(package));
         assert_eq!(of_node(&registry, kind, &keys, live), 0, "{kind}");
     }
+    let registry = loaded(&build::of_crate("glottis-node-denoise"));
+    assert_eq!(of_node_at(48_000, &registry, "denoise", &Table::default(), "mix"), 0);
     let registry = loaded(&build::of_c("lowpass", &[]));
     assert_eq!(of_node(&registry, "lowpass", &Table::default(), "cutoff"), 0);
+}
+
+/// A detector from a library in the node that is built in.
+#[test]
+fn a_loaded_detector_allocates_nothing() {
+    let mut registry = loaded(&build::of_crate("glottis-detector-earshot"));
+    glottis_node_vad::register(&mut registry);
+    let keys = Table::default().with("detector", "earshot");
+    assert_eq!(of_node(&registry, "vad", &keys, "threshold"), 0);
+}
+
+/// An effect is a library too, with another ABI.
+#[test]
+fn a_ladspa_effect_allocates_nothing() {
+    let library = build::folder().join(build::file_name("effects"));
+    build::compile(&build::root().join("plugins/nodes/ladspa/tests/effects.c"), &[], &library);
+    let keys = Table::default().with("plugin", library.to_str().unwrap()).with("label", "louder");
+    let keys = keys.with("controls", Table::default().with("Gain", 0.5));
+    assert_eq!(of_node(&glottis::components(), "ladspa", &keys, "none"), 0);
 }
 
 #[test]
