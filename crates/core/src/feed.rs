@@ -156,6 +156,8 @@ impl Feed {
     /// Returns false once the pipeline has gone: the source may stop.
     pub fn push<S: Copy>(&mut self, samples: &[S], channels: usize, now: u64, to_f32: impl Fn(S) -> f32) -> bool {
         let started = clock::now();
+        // Before the block: who takes that has its time.
+        self.shared.stats.pushed.store(started, Ordering::Relaxed);
         let mut mono = [0.0_f32; MAX_BLOCK];
         let channels = channels.max(1);
         let frames = samples.len() / channels;

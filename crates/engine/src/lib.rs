@@ -14,6 +14,7 @@
 //! | [`pipeline`] | build, start, and the handle on a run |
 //! | [`Host`] | many runs on one pipeline thread, one control thread, one runtime |
 //! | `runner`, `lane` | one run on the pipeline thread, and one thread for many |
+//! | `beat` | when that thread looks for the next block |
 //! | `threads`, `post` | which threads a run uses, and how its control is told |
 //! | `control` | a run's control |
 //! | `supervisor` | one sink's task: run, back off, run again, give up |
@@ -22,6 +23,7 @@
 //! | `realtime` | priority for the pipeline thread |
 //! | [`mod@schema`] | the JSON Schema of the configuration |
 
+mod beat;
 pub mod command;
 mod control;
 pub mod doctor;

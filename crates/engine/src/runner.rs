@@ -16,6 +16,8 @@ use glottis_graph::{Outlet, Schedule, Signal, Signals, StepStats};
 use ringbuf::HeapCons;
 use ringbuf::traits::Consumer;
 
+use crate::beat::Beat;
+
 /// An order for the pipeline thread, carried out between blocks and answered by
 /// [`Signal::Applied`].
 pub(crate) struct Order {
@@ -88,6 +90,7 @@ pub(crate) struct Runner {
     /// The block waits until the hole before it is filled.
     held: bool,
     processed: u64,
+    beat: Beat,
     due: u64,
 }
 
@@ -108,10 +111,6 @@ pub(crate) const LOOK: Duration = Duration::from_millis(1);
 /// The same in nanoseconds.
 const LOOK_NS: u64 = LOOK.as_nanos() as u64;
 
-/// From taking one block to the first look for the next, in nanoseconds: a look less than a block, so
-/// that a block taken late does not make all that follow late too.
-const NEXT_LOOK: u64 = 9_000_000;
-
 /// How long nobody looks where every block wakes the thread.
 const IDLE: u64 = 100_000_000;
 
@@ -119,7 +118,20 @@ impl Runner {
     pub fn new(parts: RunnerParts) -> Runner {
         let RunnerParts { schedule, signals, orders, returns, shared, intake, woken } = parts;
         let block = Block::new(intake.rate());
-        Runner { schedule, signals, orders, returns, shared, intake, woken, block, held: false, processed: 0, due: 0 }
+        Runner {
+            schedule,
+            signals,
+            orders,
+            returns,
+            shared,
+            intake,
+            woken,
+            block,
+            held: false,
+            processed: 0,
+            beat: Beat::default(),
+            due: 0,
+        }
     }
 
     /// What each node costs.
@@ -175,7 +187,7 @@ impl Runner {
         }
         let taken = clock::now();
         if !self.held {
-            self.due = taken + NEXT_LOOK;
+            self.due = self.beat.next_look(self.intake.pushed());
             self.processed = (self.block.at + i64::from(self.block.valid)).max(0) as u64;
         }
         match self.cycle(taken) {

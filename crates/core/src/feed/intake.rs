@@ -62,6 +62,11 @@ impl Intake {
         stats.begin.load(Ordering::Relaxed) + stats.captured.load(Ordering::Acquire)
     }
 
+    /// When the source last pushed, in nanoseconds of the [clock](crate::clock); 0 before that.
+    pub fn pushed(&self) -> u64 {
+        self.shared.stats.pushed.load(Ordering::Relaxed)
+    }
+
     /// What the feed counts.
     pub fn stats(&self) -> Arc<FeedStats> {
         self.shared.stats.clone()

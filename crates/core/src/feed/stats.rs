@@ -24,6 +24,8 @@ pub struct FeedStats {
     pub lost: AtomicU64,
     /// Times the device reported an overrun of its own buffer.
     pub xruns: AtomicU64,
+    /// When a push last began, in nanoseconds of the [clock](crate::clock).
+    pub pushed: AtomicU64,
     /// The longest call of a push, in nanoseconds.
     pub callback_max_ns: AtomicU64,
     /// Frame index of the first frame: 0, unless the stream continues another.

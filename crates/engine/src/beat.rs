@@ -1,0 +1,81 @@
+//! When to look for the next block. On the pipeline thread; two numbers, real-time safe.
+//!
+//! A live source wakes nobody, so the thread looks by itself: not at all before the block can be there,
+//! and soon after. The beat is that of the source's earliest pushes. One that was held up does not make the
+//! looks after it late, and a clock that runs slower is followed a little with each block.
+
+/// A block, in nanoseconds.
+const BLOCK: u64 = 10_000_000;
+
+/// How far behind the beat the look is: what a timer and a callback are late by on a machine that is well.
+/// A look too early costs one more, a millisecond later.
+const MARGIN: u64 = 200_000;
+
+/// The most that a late push moves the beat: twenty times what the worst crystal needs.
+const CREEP: u64 = 50_000;
+
+/// The beat of a source. Times are nanoseconds of the clock.
+#[derive(Default)]
+pub(crate) struct Beat {
+    /// When the next push is expected.
+    expected: u64,
+}
+
+impl Beat {
+    /// When to look again after a block was taken. `pushed`: when the source last pushed.
+    pub fn next_look(&mut self, pushed: u64) -> u64 {
+        let late = pushed.saturating_sub(self.expected);
+        // Later by a block or more: it has another beat now.
+        let beat = if late > BLOCK { pushed } else { pushed.min(self.expected + late.min(CREEP)) };
+        self.expected = beat + BLOCK;
+        self.expected + MARGIN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The look after each of the pushes.
+    fn looks(pushes: impl IntoIterator<Item = u64>) -> Vec<u64> {
+        let mut beat = Beat::default();
+        pushes.into_iter().map(|pushed| beat.next_look(pushed)).collect()
+    }
+
+    /// `n` pushes from one second on, `period` apart.
+    fn steady(n: u64, period: u64) -> impl Iterator<Item = u64> {
+        (0..n).map(move |i| 1_000_000_000 + i * period)
+    }
+
+    #[test]
+    fn the_look_comes_soon_after_the_next_push() {
+        // A crystal that is off by 500 millionths, both ways, and one that is not.
+        for period in [BLOCK - 5_000, BLOCK, BLOCK + 5_000] {
+            let looks = looks(steady(10_000, period));
+            for (look, push) in looks.iter().zip(steady(10_000, period).skip(1)) {
+                assert!((push + MARGIN / 2..=push + 2 * MARGIN).contains(look), "{look} for {push}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_push_that_was_held_up_does_not_make_the_next_look_late() {
+        let held_up = steady(100, BLOCK).enumerate().map(|(i, push)| if i == 50 { push + 7_000_000 } else { push });
+        let ideal = steady(101, BLOCK).skip(1);
+        for (look, push) in looks(held_up).into_iter().zip(ideal) {
+            assert!(look <= push + MARGIN + CREEP, "{look} for {push}");
+        }
+    }
+
+    #[test]
+    fn two_blocks_of_one_push_have_one_beat() {
+        assert_eq!(looks([5 * BLOCK, 5 * BLOCK]), [6 * BLOCK + MARGIN; 2]);
+    }
+
+    #[test]
+    fn a_source_that_begins_again_elsewhere_is_followed_at_once() {
+        let again = steady(10, BLOCK).chain(steady(10, BLOCK).map(|push| push + 1_003_000_000));
+        let looks = looks(again);
+        assert_eq!(looks[10], 1_000_000_000 + 1_003_000_000 + BLOCK + MARGIN);
+    }
+}
