@@ -111,8 +111,10 @@ fn wire(simulator: &glottis::sim::ravatar::Simulator) -> (Vec<Value>, Vec<i16>) 
     let entries = log["entries"].as_array().expect("entries").iter().filter(from_client).cloned();
     let bare = |entry: Value| {
         let mut entry = without_times(entry);
-        // Answers stand between the messages, when they happen to be sent.
-        entry.as_object_mut().expect("an entry").remove("n");
+        // Answers stand between the messages, when they happen to be sent; and a message came when it came.
+        for key in ["n", "arrived"] {
+            entry.as_object_mut().expect("an entry").remove(key);
+        }
         entry
     };
     (entries.map(bare).collect(), heard(simulator))

@@ -26,7 +26,7 @@ use tree::Tree;
 pub const LATENCY: Param = Param::new(
     "latency",
     Kind::Choice(&["normal", "lowest"]),
-    "lowest: every block wakes the pipeline thread, for one system call in the capture callback; normal: it looks each millisecond",
+    "lowest: every block wakes the pipeline thread, for one system call in the capture callback; normal: it looks when the next one is due",
 )
 .default("\"normal\"");
 
@@ -105,7 +105,7 @@ pub struct Plan {
 /// What the pipeline thread waits for, where the source cannot wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Latency {
-    /// The time a block is due; then it looks each millisecond. The capture callback wakes nobody.
+    /// When a block is due by the source's beat, then each millisecond. The capture callback wakes nobody.
     #[default]
     Normal,
     /// To be woken by the capture callback.
