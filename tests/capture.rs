@@ -39,7 +39,7 @@ fn a_microphone_of_another_rate_stands_in() {
     rig.play(&project.path("tone.wav"));
     levels(&mut run);
     let events = stop(run);
-    books_balance(&events, &project, 1);
+    books_balance(&events, &project);
     let taped = sound::samples(&project.read("tape.raw"));
     let loud: Vec<usize> = (0..taped.len()).filter(|&i| taped[i].abs() > 2000).collect();
     let (first, last) = (loud[0], loud[loud.len() - 1]);

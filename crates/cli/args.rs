@@ -188,7 +188,7 @@ pub enum Bench {
     /// sentence. The shares of the stages add up to the total.
     Latency(Latency),
     /// How many live sessions with voice detection one core carries, against the RAVATAR simulator in a
-    /// process of its own
+    /// process of its own. Needs Linux
     Sessions {
         /// So many at once; without, ever more until the limit is exceeded
         sessions: Option<NonZeroU16>,

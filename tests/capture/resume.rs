@@ -120,7 +120,7 @@ fn resumes(rig: &Rig, env: &[(String, String)], host: &str, fault: &Fault) {
     let events = stop(run);
     let round = ["lost", "searching", "open"].repeat(TIMES);
     assert_eq!(states(&events), [&["opening", "open"][..], &round, &["done"]].concat());
-    books_balance(&events, &project, TIMES as u64);
+    books_balance(&events, &project);
     let stretches = stretches(&events, &sound::samples(&project.read("tape.raw")), &noise);
     let first_after = |back: u64| {
         let times = stretches.iter().map(|stretch| given(&playing, stretch.played as i64));
@@ -266,7 +266,7 @@ fn a_microphone_that_comes_back_with_another_rate() {
         source_is(&mut run, "open");
         levels(&mut run);
         let events = stop(run);
-        books_balance(&events, &project, 1);
+        books_balance(&events, &project);
         let first = &stretches(&events, &sound::samples(&project.read("tape.raw")), &noise)[0];
         let (at, frames) = events.gaps().next().expect("a hole");
         let since = (at + frames) as i64 - first.taped.start as i64;
