@@ -15,9 +15,10 @@
 #![allow(unsafe_code)]
 
 mod cycle;
+#[path = "support/seccomp.rs"]
+mod seccomp;
 mod shown;
 
-use std::ffi::{c_int, c_ulong, c_ushort};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -26,59 +27,13 @@ use std::sync::{Arc, Mutex};
 use cycle::{AlsoDoes, Cycle, Device, Does, Pipeline, TREE, Through};
 use glottis::Node;
 use glottis::core::inlet::Link;
+use seccomp::{REFUSED, SIGSYS, allow_only};
 
 /// What the process run again shall do.
 const TASK: &str = "GLOTTIS_NO_SYSCALL";
 
-/// The child's way of saying that the kernel gives it no filter.
-const REFUSED: i32 = 77;
-
 /// The child's way of saying that its sinks got nothing, so that the test says nothing.
 const NOTHING_CAME: i32 = 78;
-
-/// The signal of a process killed by its filter.
-const SIGSYS: i32 = 31;
-
-/// `struct sock_filter` of `linux/filter.h`: one instruction.
-#[repr(C)]
-struct Instruction {
-    code: u16,
-    jump_true: u8,
-    jump_false: u8,
-    k: u32,
-}
-
-/// `struct sock_fprog` of `linux/filter.h`.
-#[repr(C)]
-struct Program {
-    length: c_ushort,
-    instructions: *const Instruction,
-}
-
-unsafe extern "C" {
-    /// The C library's own, which the standard library links.
-    fn prctl(option: c_int, ...) -> c_int;
-}
-
-/// Gives this thread a filter under which every system call kills the process. False: refused.
-fn forbid_system_calls() -> bool {
-    // The figures of `linux/prctl.h`, `linux/seccomp.h` and `linux/bpf_common.h`.
-    const SET_NO_NEW_PRIVILEGES: c_int = 38;
-    const SET_SECCOMP: c_int = 22;
-    const MODE_FILTER: c_ulong = 2;
-    const RETURN_CONSTANT: u16 = 0x06;
-    const KILL_PROCESS: u32 = 0x8000_0000;
-    let (yes, none): (c_ulong, c_ulong) = (1, 0);
-    let kill = Instruction { code: RETURN_CONSTANT, jump_true: 0, jump_false: 0, k: KILL_PROCESS };
-    let program = Program { length: 1, instructions: &raw const kill };
-    // SAFETY: the first call takes integers only. The second reads a program of one instruction,
-    // laid out as the kernel's headers say, which outlives the call: the kernel copies it. Neither
-    // touches anything but this thread's own rights.
-    unsafe {
-        prctl(SET_NO_NEW_PRIVILEGES, yes, none, none, none) == 0
-            && prctl(SET_SECCOMP, MODE_FILTER, &raw const program) == 0
-    }
-}
 
 /// Runs this program again for `task`.
 fn child(task: &str) -> ExitStatus {
@@ -183,7 +138,7 @@ impl Shared {
 
     /// Takes system calls away from this thread; where that is refused, ends the process.
     fn close_door(&self) {
-        if !forbid_system_calls() {
+        if !allow_only(&[]) {
             self.refused.store(true, Ordering::Release);
             loop {
                 std::thread::park();
@@ -215,7 +170,7 @@ fn clock() {
     let done = Arc::new(AtomicU32::new(0));
     let told = done.clone();
     std::thread::spawn(move || {
-        if !forbid_system_calls() {
+        if !allow_only(&[]) {
             told.store(2, Ordering::Release);
             return;
         }

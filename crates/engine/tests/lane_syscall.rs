@@ -8,9 +8,10 @@
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code)]
 
+#[path = "../../../tests/support/seccomp.rs"]
+mod seccomp;
 mod support;
 
-use std::ffi::{c_int, c_ulong, c_ushort};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -18,76 +19,17 @@ use std::time::Duration;
 use glottis_core::param::Table;
 use glottis_core::{Block, Fault, Node, Problem, Rate, Registry};
 use glottis_engine::Host;
+use seccomp::{REFUSED, SIGSYS, allow_only};
 use support::*;
 
 /// What the process run again shall do at every block.
 const TASK: &str = "GLOTTIS_LANE_SYSCALL";
-
-/// The child's way of saying that the kernel gives it no filter.
-const REFUSED: i32 = 77;
-
-/// The signal of a process killed by its filter.
-const SIGSYS: i32 = 31;
 
 /// `futex`, `write` (an event counter is how a thread that waits for sockets is woken), `clock_gettime`.
 #[cfg(target_arch = "x86_64")]
 const ALLOWED: [u32; 3] = [202, 1, 228];
 #[cfg(not(target_arch = "x86_64"))]
 const ALLOWED: [u32; 3] = [98, 64, 113];
-
-/// `struct sock_filter` of `linux/filter.h`: one instruction.
-#[repr(C)]
-struct Instruction {
-    code: u16,
-    jump_true: u8,
-    jump_false: u8,
-    k: u32,
-}
-
-/// `struct sock_fprog` of `linux/filter.h`.
-#[repr(C)]
-struct Program {
-    length: c_ushort,
-    instructions: *const Instruction,
-}
-
-unsafe extern "C" {
-    /// The C library's own, which the standard library links.
-    fn prctl(option: c_int, ...) -> c_int;
-}
-
-/// Leaves this thread only the allowed system calls. False: refused.
-fn restrict() -> bool {
-    // The figures of `linux/prctl.h`, `linux/seccomp.h` and `linux/bpf_common.h`.
-    const SET_NO_NEW_PRIVILEGES: c_int = 38;
-    const SET_SECCOMP: c_int = 22;
-    const MODE_FILTER: c_ulong = 2;
-    const LOAD_NUMBER: u16 = 0x20;
-    const JUMP_IF_EQUAL: u16 = 0x15;
-    const RETURN: u16 = 0x06;
-    const ALLOW: u32 = 0x7fff_0000;
-    const KILL_PROCESS: u32 = 0x8000_0000;
-    let plain = |code, k| Instruction { code, jump_true: 0, jump_false: 0, k };
-    let mut program = vec![plain(LOAD_NUMBER, 0)];
-    for (i, &number) in ALLOWED.iter().enumerate() {
-        // To the last instruction but one if it is this, to the next if not.
-        let jump_true = (ALLOWED.len() - i) as u8;
-        program.push(Instruction { jump_true, ..plain(JUMP_IF_EQUAL, number) });
-    }
-    program.extend([plain(RETURN, KILL_PROCESS), plain(RETURN, ALLOW)]);
-    let filter = Program { length: program.len() as c_ushort, instructions: program.as_ptr() };
-    let (yes, none): (c_ulong, c_ulong) = (1, 0);
-    // SAFETY: the first call takes integers only. The second reads a program laid out as the kernel's
-    // headers say, which outlives the call: the kernel copies it. Neither touches anything but this
-    // thread's own rights.
-    let restricted = unsafe {
-        prctl(SET_NO_NEW_PRIVILEGES, yes, none, none, none) == 0
-            && prctl(SET_SECCOMP, MODE_FILTER, &raw const filter) == 0
-    };
-    // Freeing it might be a system call, and is none of the thread's business.
-    std::mem::forget(program);
-    restricted
-}
 
 /// Restricts the thread at its first block, then does its task at every other.
 struct Restricts {
@@ -103,7 +45,7 @@ impl Node for Restricts {
     fn process(&mut self, input: &Block, output: &mut Block) -> Result<(), Fault> {
         if std::mem::replace(&mut self.done, true) {
             (self.task)();
-        } else if !restrict() {
+        } else if !allow_only(&ALLOWED) {
             std::process::exit(REFUSED);
         }
         output.samples_mut().copy_from_slice(input.samples());
