@@ -107,9 +107,10 @@ fn print_sink(sink: &SinkLatency) {
 }
 
 fn line(name: &str, us: &Quantiles, share: Option<f64>) {
-    let ms = |us: f64| us / 1000.0;
-    let share = share.map_or(String::new(), |share| format!("{:>5.1}%", 100.0 * share));
-    println!("{name:28}  {:>8.3} {:>8.3} {:>8.3} {:>8.3}  {share}", ms(us.p50), ms(us.p90), ms(us.p99), ms(us.max));
+    // Plus nothing: what rounds to zero from below is zero, not minus zero.
+    let ms = |us: f64| us.round() / 1000.0 + 0.0;
+    let share = share.map_or(String::new(), |share| format!("  {:>5.1}%", (1000.0 * share).round() / 10.0 + 0.0));
+    println!("{name:28}  {:>8.3} {:>8.3} {:>8.3} {:>8.3}{share}", ms(us.p50), ms(us.p90), ms(us.p99), ms(us.max));
 }
 
 fn print_bursts(sink: &SinkLatency) {
