@@ -20,7 +20,7 @@ use glottis_core::sync::model::{Planted, Thread, current, park_timeout, plant};
 use glottis_core::{Block, Cause, Feed, Inlet, Intake, Item, Outfeed, Packet, PacketKind, Rate, clock};
 
 /// Blocks lie on the stacks of the threads, which are small in a model.
-const STACK: usize = 1 << 16;
+const STACK: usize = 1 << 18;
 
 fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> loom::thread::JoinHandle<T> {
     loom::thread::Builder::new().stack_size(STACK).spawn(work).expect("a thread of the model")
@@ -31,7 +31,8 @@ fn holds(model: fn()) {
     clock::start();
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(builder.preemption_bound.unwrap_or(3));
-    builder.check(model);
+    // The first thread of a model cannot be given another stack.
+    builder.check(move || spawn(model).join().expect("the model"));
 }
 
 /// What the process run again shall do: the number of a model, and of the fault that is planted in it.

@@ -111,23 +111,50 @@ pub trait Producer<T> {
     /// Pushes copies of items as long as there is room, and says how many.
     fn push_slice(&mut self, items: &[T]) -> usize
     where
-        T: Copy,
-    {
-        items.iter().take_while(|&&item| self.try_push(item).is_ok()).count()
+        T: Copy;
+}
+
+impl<T> HeapProd<T> {
+    /// The place of the next item, if there is one.
+    fn place(&mut self) -> Option<std::sync::MutexGuard<'_, Option<T>>> {
+        let full = |ring: &HeapProd<T>| ring.write - ring.read.get() == ring.ring.slots.len();
+        if full(self) && self.is_full() {
+            return None;
+        }
+        let place = self.ring.slot(self.write);
+        assert!(place.is_none(), "an item of the ring was overwritten");
+        Some(place)
+    }
+
+    fn publish(&mut self) {
+        self.write += 1;
+        self.ring.write.store(self.write, Release);
     }
 }
 
 impl<T> Producer<T> for HeapProd<T> {
     fn try_push(&mut self, item: T) -> Result<(), T> {
-        let full = |ring: &HeapProd<T>| ring.write - ring.read.get() == ring.ring.slots.len();
-        if full(self) && self.is_full() {
-            return Err(item);
-        }
-        let lost = self.ring.slot(self.write).replace(item);
-        assert!(lost.is_none(), "an item of the ring was overwritten");
-        self.write += 1;
-        self.ring.write.store(self.write, Release);
+        let Some(mut place) = self.place() else { return Err(item) };
+        *place = Some(item);
+        drop(place);
+        self.publish();
         Ok(())
+    }
+
+    // Without an item by value on the way: the threads of a model have small stacks.
+    fn push_slice(&mut self, items: &[T]) -> usize
+    where
+        T: Copy,
+    {
+        let mut pushed = 0;
+        for item in items {
+            let Some(mut place) = self.place() else { break };
+            *place = Some(*item);
+            drop(place);
+            self.publish();
+            pushed += 1;
+        }
+        pushed
     }
 }
 
