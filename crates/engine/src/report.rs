@@ -250,10 +250,16 @@ fn is_zero(figure: &u64) -> bool {
     *figure == 0
 }
 
-/// CPU time of the process so far, in seconds.
+/// CPU time of the process so far, in seconds; 0 where the system does not tell.
+#[cfg(unix)]
 pub(crate) fn cpu_seconds() -> f64 {
     let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     spent.tv_sec as f64 + spent.tv_nsec as f64 * 1e-9
+}
+
+#[cfg(not(unix))]
+pub(crate) fn cpu_seconds() -> f64 {
+    0.0
 }
 
 /// The most memory the process has held, in bytes; 0 where the system does not tell.
