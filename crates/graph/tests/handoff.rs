@@ -3,8 +3,9 @@
 //! wake-up may be missed (then this hangs).
 //!
 //! A plain program without the test harness, and without locks, channels and scoped threads of the
-//! standard library: those are not instrumented, and the thread sanitizer takes them for races.
-//! `.ci/tsan` runs it under the sanitizer. `HANDOFF_BLOCKS` says how much goes through.
+//! standard library: where that is not instrumented, the thread sanitizer takes them for races.
+//! `.ci/tsan` runs it under the sanitizer. `HANDOFF_BLOCKS` says how much goes through; with `HANDOFF_RACE`
+//! there is nothing but a race, which the sanitizer must see.
 
 // These threads wait as a sink's task does.
 #![allow(clippy::disallowed_methods)]
@@ -23,6 +24,9 @@ use glottis_core::sink::{SinkAction, SinkCommand};
 use glottis_core::{Block, Inlet, Item, Outfeed, Packet, PacketKind, Rate, clock};
 
 fn main() {
+    if std::env::var_os("HANDOFF_RACE").is_some() {
+        return race();
+    }
     let n = std::env::var("HANDOFF_BLOCKS").ok().and_then(|n| n.parse().ok()).unwrap_or(100_000);
     clock::start();
     blocks_of_a_live_source(n);
@@ -32,6 +36,17 @@ fn main() {
     packets_with_a_pipeline_that_waits(n / 10);
     commands_and_a_halt_between_packets(n / 10);
     println!("ok: {n} blocks and packets");
+}
+
+/// Two threads that write to one place without a word to each other.
+#[allow(unsafe_code)]
+fn race() {
+    static mut PLACE: u64 = 0;
+    // SAFETY: none. It is what the sanitizer is asked to see, and is called for nothing else.
+    let write = || unsafe { (&raw mut PLACE).write_volatile(1) };
+    let other = std::thread::spawn(write);
+    write();
+    other.join().expect("the other thread");
 }
 
 fn rate() -> Rate {
