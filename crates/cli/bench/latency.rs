@@ -95,6 +95,12 @@ fn print_sink(sink: &SinkLatency) {
     line("total", &sink.total_us, Some(1.0));
     println!();
     line(&format!("each chunk added ({})", sink.added_us.n), &sink.added_us, None);
+    if let Some(bare) = &sink.bare_us {
+        line(&format!("the machine alone ({})", bare.n), bare, None);
+        let added = &sink.added_us;
+        let [p50, p99] = [times(added.p50, bare.p50), times(added.p99, bare.p99)];
+        println!("{:28}  {p50:>8} {:>8} {p99:>8}", "added, as a multiple of it", "");
+    }
     if sink.end_us.n > 0 {
         line(&format!("end decision to last ({})", sink.end_us.n), &sink.end_us, None);
     }
@@ -104,6 +110,11 @@ fn print_sink(sink: &SinkLatency) {
         println!("  {:26}  {:.2} frames at {} Hz, {} of them declared", node.name, node.frames, node.hz, node.declared);
     }
     println!("  {:26}  {:.2} frames at {} Hz", "doors and codec", filters.doors, sink.hz);
+}
+
+/// What a chunk takes as a multiple of what the machine takes by itself.
+fn times(added: f64, bare: f64) -> String {
+    format!("{:.1} x", added / bare.max(f64::MIN_POSITIVE))
 }
 
 fn line(name: &str, us: &Quantiles, share: Option<f64>) {

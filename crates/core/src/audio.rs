@@ -141,6 +141,9 @@ pub struct Block {
     pub at: i64,
     /// When the first frame was captured, in [`crate::clock`] nanoseconds.
     pub captured: u64,
+    /// When the source's push that completed it began, in [`crate::clock`] nanoseconds: from then on it is
+    /// ours. Of silence that stands in for what never came, when that was noticed.
+    pub pushed: u64,
     /// Frames that the source lost, and silence stands in for; at this edge's rate. Of a block behind a
     /// node with delay they lie ahead: the sound comes later than what is known of it.
     pub lost: Span,
@@ -154,11 +157,12 @@ pub struct Block {
 }
 
 impl Block {
-    /// Silence at `rate`, at position 0, captured at 0.
+    /// Silence at `rate`, at position 0, captured and pushed at 0.
     pub const fn new(rate: Rate) -> Block {
         Block {
             at: 0,
             captured: 0,
+            pushed: 0,
             lost: Span { from: 0, to: 0 },
             valid: rate.block() as u16,
             rate,
@@ -203,8 +207,8 @@ impl Block {
     }
 
     /// Makes this block the successor of `input` on an edge of `rate` behind a node that delays by
-    /// `latency` frames of `rate`: position, capture time, marks and what was lost carry over, the
-    /// samples are left as they are.
+    /// `latency` frames of `rate`: position, times, marks and what was lost carry over, the samples are
+    /// left as they are.
     ///
     /// Positions are re-derived from the input's block index, never accumulated, so rounding cannot
     /// build up.
@@ -212,6 +216,7 @@ impl Block {
         self.rate = rate;
         self.at = input.rate.convert(input.at, rate) - i64::from(latency);
         self.captured = input.captured.saturating_sub(rate.ns(u64::from(latency)));
+        self.pushed = input.pushed;
         self.lost = input.lost.convert(input.rate, rate);
         self.valid = rate.block() as u16;
         self.marked = input.marked;
@@ -231,8 +236,8 @@ impl Block {
     /// Makes this block equal to `other`, copying no more than a block of its rate holds: `*self =
     /// *other` copies the storage of the longest.
     pub fn copy_from(&mut self, other: &Block) {
-        let Block { at, captured, lost, valid, rate, marks: _, marked, samples: _ } = *other;
-        (self.at, self.captured, self.lost, self.valid) = (at, captured, lost, valid);
+        let Block { at, captured, pushed, lost, valid, rate, marks: _, marked, samples: _ } = *other;
+        (self.at, self.captured, self.pushed, self.lost, self.valid) = (at, captured, pushed, lost, valid);
         (self.rate, self.marked) = (rate, marked);
         self.marks[..usize::from(marked)].copy_from_slice(other.marks());
         self.samples_mut().copy_from_slice(other.samples());

@@ -53,6 +53,7 @@ pub fn capture_ring(rate: Rate, blocks: usize, waits: bool) -> (Feed, Intake) {
         block: Block::new(rate),
         filled: 0,
         at: 0,
+        pushed: 0,
         channel: Channel::Mix,
         door: None,
         heard: None,
@@ -61,6 +62,7 @@ pub fn capture_ring(rate: Rate, blocks: usize, waits: bool) -> (Feed, Intake) {
         compares: !waits,
         waits,
         wakes: false,
+        settle: None,
         shared: shared.clone(),
     };
     (feed, Intake::new(output, rate, waits, shared))
@@ -80,6 +82,9 @@ pub trait Door: Send {
     fn input_hz(&self) -> u32;
 }
 
+/// Puts the thread that calls it where the engine wants it.
+type Settle = Box<dyn FnOnce() + Send>;
+
 /// The source's end. Owned by the capture callback or the reading thread.
 pub struct Feed {
     ring: spill::Front,
@@ -87,11 +92,14 @@ pub struct Feed {
     /// Frames of the block in progress.
     filled: usize,
     at: u64,
+    /// When the call began in which blocks are cut now.
+    pushed: u64,
     channel: Channel,
     door: Option<Box<dyn Door>>,
     waits: bool,
     /// Whether the pipeline thread is woken for every block.
     wakes: bool,
+    settle: Option<Settle>,
     /// When the newest frame was captured.
     heard: Option<u64>,
     hole: Option<Hole>,
@@ -144,6 +152,20 @@ impl Feed {
         self.wakes = true;
     }
 
+    /// What [`Feed::settle`] does. Before the source is started.
+    pub fn settle_by(&mut self, settle: impl FnOnce() + Send + 'static) {
+        self.settle = Some(Box::new(settle));
+    }
+
+    /// For a source with a thread that does nothing but read and push: puts the calling thread where what it
+    /// pushes is taken soonest. Before the first push, since it makes system calls; never on the thread of a
+    /// device's callback, which belongs to the sound system.
+    pub fn settle(&mut self) {
+        if let Some(settle) = self.settle.take() {
+            settle();
+        }
+    }
+
     /// Whether pushing waits for room.
     pub fn waits(&self) -> bool {
         self.waits
@@ -158,6 +180,7 @@ impl Feed {
         let started = clock::now();
         // Before the block: who takes that has its time.
         self.shared.stats.pushed.store(started, Ordering::Relaxed);
+        self.pushed = started;
         let mut mono = [0.0_f32; MAX_BLOCK];
         let channels = channels.max(1);
         let frames = samples.len() / channels;
@@ -289,6 +312,7 @@ impl Feed {
         if self.waits {
             self.wait_for_room();
         }
+        self.block.pushed = self.pushed;
         if !self.ring.push(&self.block) {
             // Silence that stands in for lost frames is counted as lost already.
             self.shared.stats.overrun.fetch_add(real, Ordering::Relaxed);
@@ -316,8 +340,9 @@ impl Feed {
         }
         // Says so even if the door panics: nobody may wait for ever for what never comes.
         let _end = End { shared: self.shared.clone(), wake: self.waits || self.wakes };
+        let now = clock::now();
+        self.pushed = now;
         if let Some(mut door) = self.door.take() {
-            let now = clock::now();
             door.flush(&mut |piece| self.collect(piece, now));
         }
         if self.filled > 0 {

@@ -161,6 +161,9 @@ pub enum PacketKind {
 pub struct Stamps {
     /// The last frame of the packet was captured: before that nothing could have been sent.
     pub captured: u64,
+    /// The source began to push the block with that frame: from here on the time is ours. Of a packet that
+    /// waited for a decision as much before the block that brought it as its last block lies back.
+    pub pushed: u64,
     /// The pipeline took up the block that completed the packet.
     pub taken: u64,
     /// The packet was encoded and queued for its sink.

@@ -35,6 +35,7 @@ pub struct SinkStats {
     /// Animation frames received from the service.
     pub animation_frames: AtomicU64,
     latency: [Histogram; 5],
+    added: Histogram,
     watcher: OnceLock<Watcher>,
 }
 
@@ -44,6 +45,12 @@ impl SinkStats {
     pub fn latency(&self) -> [(&'static str, Counts); 5] {
         let names = ["total", "capture", "encode", "queue", "write"];
         std::array::from_fn(|i| (names[i], self.latency[i].counts()))
+    }
+
+    /// What every packet took from the source's push of its last frame until it was written, in
+    /// microseconds: its total without what the source itself took.
+    pub fn added(&self) -> Counts {
+        self.added.counts()
     }
 
     /// Has `watcher` called with every packet that is delivered, ends of segments included, on the sink's
@@ -63,6 +70,7 @@ impl SinkStats {
         let s = receipt.stamps;
         let borders = [s.captured, s.taken, s.encoded, s.popped, written];
         self.latency[0].record(written.saturating_sub(s.captured) / 1000);
+        self.added.record(written.saturating_sub(s.pushed) / 1000);
         for (stage, pair) in self.latency[1..].iter().zip(borders.windows(2)) {
             stage.record(pair[1].saturating_sub(pair[0]) / 1000);
         }

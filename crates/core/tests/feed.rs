@@ -92,6 +92,30 @@ fn a_hole_of_days_costs_no_more_than_the_ring_and_is_counted_once() {
     assert_eq!(take_all(&mut intake)[0].0 as u64, 480 + days * 48 + 480, "the position is right");
 }
 
+/// What a source takes is told apart from what follows: a block says when its last frame was pushed, whatever
+/// time the source gives the samples.
+#[test]
+fn a_block_has_the_time_of_the_push_that_completed_it() {
+    let (mut feed, mut intake) = ring(100);
+    let mut pushes = Vec::new();
+    // A buffer that is no whole number of blocks; the device says its samples are 40 ms old.
+    for _ in 0..6 {
+        let before = clock::now();
+        push_ms(&mut feed, 25, before.saturating_sub(40 * MS));
+        pushes.push(before..=clock::now());
+    }
+    feed.gap(480);
+    let mut block = Block::new(intake.rate());
+    for number in 0..15 {
+        assert!(matches!(intake.take(&mut block), Taken::Block));
+        let push = &pushes[(number * 10 + 9) / 25];
+        assert!(push.contains(&block.pushed), "block {number}: {} is not in {push:?}", block.pushed);
+        assert!(block.captured <= block.pushed);
+    }
+    assert!(matches!(intake.take(&mut block), Taken::Block));
+    assert!(block.filled() && block.pushed >= *pushes[5].end(), "silence when it was noticed");
+}
+
 /// Holds back the last 100 frames.
 struct Late(Vec<f32>);
 

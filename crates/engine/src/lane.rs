@@ -15,7 +15,7 @@ use glottis_core::clock;
 use ringbuf::traits::{Consumer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
-use crate::realtime;
+use crate::realtime::{self, Rank};
 use crate::runner::{Ended, LOOK, Next, Runner};
 
 /// Runs that one lane takes.
@@ -83,7 +83,7 @@ impl Lane {
         let mut turns = Turns { seats: Vec::with_capacity(SEATS), joining, leaving, call: call.clone() };
         let body = move || {
             // Of the two only this end is left, and it is read.
-            let _ = tell.send(realtime::ask());
+            let _ = tell.send(realtime::ask(Rank::Pipeline));
             turns.run();
         };
         let thread = std::thread::Builder::new().name("glottis-pipeline".to_owned()).spawn(body)?;

@@ -20,7 +20,7 @@
 //! | `supervisor` | one sink's task: run, back off, run again, give up |
 //! | [`event`], [`command`], [`report`] | what goes out and what comes in |
 //! | [`watch`], [`mod@doctor`] | what is wrong with the sound, while it runs and before |
-//! | `realtime` | priority for the pipeline thread |
+//! | `realtime`, `spot` | priority for the pipeline thread; one CPU for all of a run, for the lowest latency |
 //! | [`mod@schema`] | the JSON Schema of the configuration |
 
 mod beat;
@@ -36,6 +36,8 @@ mod realtime;
 pub mod report;
 mod runner;
 pub mod schema;
+#[cfg_attr(not(target_os = "linux"), path = "no_spot.rs")]
+mod spot;
 mod supervisor;
 mod threads;
 pub mod watch;

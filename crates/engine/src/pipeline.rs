@@ -161,14 +161,7 @@ impl Pipeline {
         let bell = Bell::new();
         let run = self.ready(&bell)?;
         let (commander, interrupted) = run.handles();
-        let workers = run.graph.sinks.len().clamp(1, 2);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(workers)
-            .thread_name("glottis-sinks")
-            .enable_all()
-            .build()
-            .map_err(StartError::System)?;
-        let threads = Threads::Own { runtime, pipeline: None };
+        let threads = Threads::own(run.graph.sinks.len(), run.is_woken()).map_err(StartError::System)?;
         let body = move || {
             let reader = run.parts.known.waits.then(std::thread::current);
             run.control(threads, reader, Box::new(on_event)).run(&bell)
@@ -247,6 +240,11 @@ struct Ready {
 }
 
 impl Ready {
+    /// Whether every block wakes the pipeline thread.
+    fn is_woken(&self) -> bool {
+        self.latency == Latency::Lowest && !self.parts.known.waits
+    }
+
     /// What a [`Running`] holds of it.
     fn handles(&self) -> (Commander, Arc<AtomicBool>) {
         (Commander { inbox: self.parts.inbox.clone() }, self.interrupted.clone())
@@ -255,12 +253,15 @@ impl Ready {
     /// Its control, with everything that flows. `reader` is the thread that reads the signals, where the
     /// pipeline thread waits for it.
     fn control(self, threads: Threads, reader: Option<Thread>, on_event: OnEvent) -> Control {
-        let Ready { parts, graph, latency, interrupted } = self;
+        let woken = self.is_woken();
+        let Ready { parts, graph, interrupted, .. } = self;
         let waits = parts.known.waits;
         let (mut feed, intake) = capture_ring(parts.known.rate, CAPTURE_BLOCKS, waits);
-        let woken = latency == Latency::Lowest && !waits;
         if woken {
             feed.wake_at_once();
+        }
+        if let Some(spot) = threads.spot() {
+            feed.settle_by(move || spot.settle());
         }
         let (signals, signal_reader) = signals(if waits { FAST_SIGNALS } else { SIGNALS }, reader);
         let (orders, order_reader) = HeapRb::new(256).split();

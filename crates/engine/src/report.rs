@@ -156,6 +156,9 @@ pub struct Latency {
     pub total: Quantiles,
     /// Its parts.
     pub stages: BTreeMap<&'static str, Quantiles>,
+    /// From the source's push of a packet's last frame to delivery: the total without what the source itself
+    /// took, a device's buffer for one.
+    pub added: Quantiles,
     /// All that was counted, by stage and for the `total`: to look at several sinks as one.
     #[serde(skip)]
     pub counts: BTreeMap<&'static str, Counts>,
@@ -240,7 +243,12 @@ impl SinkReport {
             reconnects: connects.saturating_sub(1),
             animation_frames: stats.animation_frames.load(Relaxed),
             errors: errors.clone(),
-            latency_us: Latency { total, stages: stages.into_iter().collect(), counts: counts.into_iter().collect() },
+            latency_us: Latency {
+                total,
+                stages: stages.into_iter().collect(),
+                added: stats.added().quantiles(),
+                counts: counts.into_iter().collect(),
+            },
         }
     }
 }

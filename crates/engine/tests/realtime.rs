@@ -33,8 +33,10 @@ fn pipeline_threads() -> Vec<(String, String)> {
 }
 
 /// A live run until sound goes through it: what its thread has, and what was told of that.
-fn live_run() -> ((String, String), Vec<Value>) {
-    let run = start(table("waits", false).with("endless", true), vec![Table::default()]);
+fn live_run(latency: &str) -> ((String, String), Vec<Value>) {
+    // In which the sinks' thread asks as well.
+    let tree = tree(table("waits", false).with("endless", true), vec![Table::default()]).with("latency", latency);
+    let run = run(tree, |_| {}, |pipeline, told| pipeline.start(told).unwrap());
     run.events.wait_for(|event| event["event"] == "level");
     let threads = pipeline_threads();
     assert_eq!(threads.len(), 1, "{threads:?}");
@@ -48,10 +50,10 @@ fn live_run() -> ((String, String), Vec<Value>) {
 
 /// In a process of its own, since the rights of a thread cannot be taken back. With `refused` without the
 /// right to raise a priority.
-fn child(refused: bool) {
+fn child(refused: bool, latency: &str) {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.args(["as_a_child", "--exact", "--ignored", "--nocapture"]);
-    command.env("REALTIME_REFUSED", if refused { "1" } else { "0" });
+    command.env("REALTIME_REFUSED", if refused { "1" } else { "0" }).env("REALTIME_LATENCY", latency);
     let ended = command.output().expect("this program runs");
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
     print!("{}", String::from_utf8_lossy(&ended.stdout));
@@ -70,7 +72,8 @@ fn as_a_child() {
             CapabilitySets { effective: less(effective), permitted: less(permitted), inheritable: less(inheritable) };
         set_capabilities(None, sets).expect("less is always granted");
     }
-    let ((policy, priority), told) = live_run();
+    let latency = std::env::var("REALTIME_LATENCY").expect("which");
+    let ((policy, priority), told) = live_run(&latency);
     println!("policy {policy}, priority {priority}, told {} times", told.len());
     match told.as_slice() {
         [] => {
@@ -90,12 +93,13 @@ fn as_a_child() {
 
 #[test]
 fn the_pipeline_thread_has_real_time_priority_or_the_user_is_told() {
-    child(false);
+    child(false, "normal");
 }
 
 #[test]
 fn where_the_system_refuses_the_user_is_told_once_and_the_run_goes_on() {
-    child(true);
+    child(true, "normal");
+    child(true, "lowest");
 }
 
 /// A thread that never sleeps must not stand before all others.

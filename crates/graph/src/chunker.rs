@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use glottis_core::ledger::Settled;
 use glottis_core::packet::Stamps;
 use glottis_core::sink::Overflow;
-use glottis_core::{Body, Cause, Encoder, Fault, Outfeed, Packet, PacketKind, Rate, Reason, clock};
+use glottis_core::{Block, Body, Cause, Encoder, Fault, Outfeed, Packet, PacketKind, Rate, Reason, clock};
 
 use crate::segmenter::Cut;
 use crate::signal::{Failed, Signal, Signals};
@@ -40,6 +40,8 @@ pub struct Chunker {
     gate_as: Settled,
     /// The position `captured_at` was captured at, in frames of the edge and in nanoseconds.
     reference: (i64, u64),
+    /// One past the newest block's last frame, and when that block was pushed.
+    pushed: (i64, u64),
     taken: u64,
 }
 
@@ -97,6 +99,7 @@ impl Chunker {
             owed: None,
             gate_as: Settled::Gated,
             reference: (0, 0),
+            pushed: (0, 0),
             taken: 0,
         }
     }
@@ -115,9 +118,10 @@ impl Chunker {
         self.gate_as = settled;
     }
 
-    /// The edge's position `at` was captured at `captured`, and the pipeline took it at `taken`.
-    pub(crate) fn stamp(&mut self, at: i64, captured: u64, taken: u64) {
-        self.reference = (at, captured);
+    /// The packets to come are due to `block`, which the pipeline took at `taken`.
+    pub(crate) fn stamp(&mut self, block: &Block, taken: u64) {
+        self.reference = (block.at, block.captured);
+        self.pushed = (block.end(), block.pushed);
         self.taken = taken;
     }
 
@@ -152,8 +156,10 @@ impl Chunker {
             PacketKind::Data { frames, padded } => frames - padded,
             _ => 0,
         };
+        let end = at + i64::from(frames);
         let stamps = Stamps {
-            captured: self.captured(at + i64::from(frames)),
+            captured: self.captured(end),
+            pushed: self.pushed(end),
             taken: self.taken,
             encoded: clock::now(),
             popped: 0,
@@ -165,6 +171,15 @@ impl Chunker {
         let (position, captured) = self.reference;
         let ns = self.rate.ns(at.abs_diff(position));
         if at >= position { captured + ns } else { captured.saturating_sub(ns) }
+    }
+
+    /// When the block was pushed that ends with the edge's position `end`, or has it inside: sources push a
+    /// block every 10 ms.
+    fn pushed(&self, end: i64) -> u64 {
+        let (newest, pushed) = self.pushed;
+        let block = self.rate.block() as u64;
+        let back = newest.saturating_sub(end).max(0) as u64 / block;
+        pushed.saturating_sub(self.rate.ns(back * block))
     }
 
     fn next_seq(&mut self) -> (u64, u64) {

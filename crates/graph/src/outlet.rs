@@ -99,7 +99,7 @@ impl Outlet {
         let ledger = &self.chunker.outfeed().stats().ledger;
         ledger.captured.fetch_add(frames.len() as u64, Relaxed);
         ledger.drop_frames(self.segmenter.lose(block.lost, frames.len()), Cause::Gap);
-        self.chunker.stamp(block.at, block.captured, taken);
+        self.chunker.stamp(block, taken);
         self.chunker.pay();
         self.follow_sink(signals);
         let Outlet { segmenter, chunker, .. } = self;

@@ -180,6 +180,7 @@ impl Schedule {
             silence.at = self.next;
             silence.lost = Span { from: self.next, to: at.min(silence.end()) };
             silence.captured = captured.saturating_sub(self.rates[0].ns(missing as u64));
+            silence.pushed = taken;
             if self.hole.is_none_or(|hole| hole.to != self.next) {
                 // One mark carries the whole hole.
                 mark_gap(&mut silence, Span { from: self.next, to: at });
@@ -242,7 +243,7 @@ impl Schedule {
                 break;
             }
             silence.at = self.next;
-            silence.captured = taken;
+            (silence.captured, silence.pushed) = (taken, taken);
             self.run_one(&silence, total, taken, signals)?;
         }
         Ok(())

@@ -13,14 +13,14 @@ use glottis_engine::{Event, EventKind, Pipeline, Report, Running, StartError};
 use glottis_graph::{Config, Graph};
 use serde::Serialize;
 
-use crate::burst;
 use crate::edges::{Search, assemble, ways};
 use crate::far::{Far, far};
 use crate::input::{Fed, Input, Speaker};
 use crate::refused::Refused;
-use crate::shares::{Account, PutIn, SinkLatency};
+use crate::shares::{Account, PutIn, Quantiles, SinkLatency};
 use crate::tap::{self, Tapes};
 use crate::train::{self, Carrier, Train};
+use crate::{bare, burst};
 
 /// How a pipeline's latency is measured. See the [crate].
 pub struct Latency {
@@ -135,7 +135,10 @@ impl Latency {
                 put_in: &put_in,
                 found: &found,
             };
-            let latency = account.latency();
+            let mut latency = account.latency();
+            if latency.until == "received" {
+                latency.bare_us = Some(bare_us(&latency.name, &run.report)?);
+            }
             if latency.found == 0 { Err(nothing(&latency.name, sink.turn.mode, &run.report)) } else { Ok(latency) }
         };
         let sinks = ends.far.iter().map(AsRef::as_ref).enumerate().map(measured).collect::<Result<_, _>>()?;
@@ -185,6 +188,14 @@ impl Latency {
             false => Ok(speech),
         }
     }
+}
+
+/// What the machine takes by itself for messages as long as that sink's.
+fn bare_us(name: &str, report: &Report) -> Result<Quantiles, Refused> {
+    let sink = report.sinks.iter().find(|sink| sink.name == name);
+    let bytes = sink.map_or(0, |sink| sink.bytes / sink.messages.max(1)) as usize;
+    let refused = |error| Refused::Failed(format!("what the machine takes by itself cannot be measured: {error}"));
+    bare::messages(bytes).map(Quantiles::of).map_err(refused)
 }
 
 /// Why no burst arrived, as far as the account of the run tells.

@@ -23,6 +23,7 @@
 //! | `shares` | from stamps to shares |
 //! | `latency` | the run |
 
+mod bare;
 mod burst;
 mod correlate;
 mod edges;

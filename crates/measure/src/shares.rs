@@ -10,7 +10,7 @@ use crate::far::Heard;
 /// The stages of processing and transport, in the order they are passed; those of the nodes come after the
 /// first.
 const INPUT: &str = "input";
-const AFTER_NODES: [&str; 8] = ["doors", "fill", "block", "take", "process", "queue", "write", "network"];
+const AFTER_NODES: [&str; 9] = ["doors", "fill", "block", "source", "take", "process", "queue", "write", "network"];
 const REST: &str = "rest";
 
 /// Where a burst was put in.
@@ -46,8 +46,13 @@ pub struct SinkLatency {
     pub total_us: Quantiles,
     /// The same by stage. The shares add up to 1.
     pub stages: Vec<Stage>,
-    /// Every chunk, bursts or not: from the moment its last block was complete in the source to the far end.
+    /// Every chunk, bursts or not: from the source's push of its last block to the far end.
     pub added_us: Quantiles,
+    /// What the machine takes by itself for the same way: a thread that has slept hands over to a second one, that
+    /// to a third, which writes a message as long as the sink's to a loopback socket, and a fourth reads it.
+    /// Absent where nothing goes over a network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bare_us: Option<Quantiles>,
     /// Every end of a segment that left something to send: from the decision to the last byte written.
     pub end_us: Quantiles,
     /// Each burst that was found.
@@ -107,7 +112,7 @@ pub struct Quantiles {
 }
 
 impl Quantiles {
-    fn of(mut all: Vec<i64>) -> Quantiles {
+    pub(crate) fn of(mut all: Vec<i64>) -> Quantiles {
         all.sort_unstable();
         let at = |q: f64| {
             let rank = (all.len() as f64 * q).ceil() as usize;
@@ -156,6 +161,7 @@ impl Account<'_> {
             total_us: Quantiles::of(bursts.iter().map(|burst| burst.total_ns).collect()),
             stages: names.into_iter().enumerate().map(stage).collect(),
             added_us: Quantiles::of(self.chunks().filter_map(|passage| self.added(passage)).collect()),
+            bare_us: None,
             end_us: Quantiles::of(self.ends()),
             bursts,
         }
@@ -212,7 +218,8 @@ impl Account<'_> {
         stages.push(ns(doors, hz));
         stages.push(ns(passage.end as f64 - end, hz));
         stages.push(block);
-        stages.push(stamps.taken as i64 - stamps.captured as i64 - block - self.way.declared_ns());
+        stages.push(stamps.pushed as i64 - stamps.captured as i64 - block - self.way.declared_ns());
+        stages.push(stamps.taken as i64 - stamps.pushed as i64);
         stages.push(stamps.encoded as i64 - stamps.taken as i64);
         stages.push(stamps.popped as i64 - stamps.encoded as i64);
         stages.push(written - stamps.popped as i64);
@@ -239,9 +246,8 @@ impl Account<'_> {
         ns((self.way.phase - passage.end).rem_euclid(size) as f64, self.way.hz)
     }
 
-    /// What a chunk took that was not waiting for sound.
+    /// What a chunk took from the moment the source handed over the last of it.
     fn added(&self, passage: &Passage) -> Option<i64> {
-        let complete = passage.stamps.captured as i64 + self.block(passage) + self.way.declared_ns();
         let over = match self.always {
             true => {
                 let index = (passage.end - self.begin()) as f64 * f64::from(self.heard.hz) / f64::from(self.way.hz);
@@ -249,7 +255,7 @@ impl Account<'_> {
             }
             false => passage.written as i64,
         };
-        Some(over - complete)
+        Some(over - passage.stamps.pushed as i64)
     }
 
     /// Of each segment that still had frames to send when its end was decided.
@@ -288,9 +294,15 @@ mod tests {
     }
 
     /// A chunk of 20 ms from position 0 on, whose last frame was captured at 120 ms: with the 2 ms that a node
-    /// declares its block was whole at 130 ms.
+    /// declares its block was whole at 130 ms, half a millisecond before the source pushed it.
     fn passage() -> Passage {
-        let stamps = Stamps { captured: 120 * MS, taken: 131 * MS, encoded: 132 * MS, popped: 134 * MS };
+        let stamps = Stamps {
+            captured: 120 * MS,
+            pushed: 130 * MS + MS / 2,
+            taken: 131 * MS,
+            encoded: 132 * MS,
+            popped: 134 * MS,
+        };
         Passage { at: 0, end: 320, ended: None, stamps, written: 137 * MS }
     }
 
@@ -315,13 +327,13 @@ mod tests {
     fn the_parts_are_told_apart_and_add_up() {
         let found = latency(vec![(320, 140 * MS)]);
         let ms: Vec<f64> = found.bursts[0].stages_ns.iter().map(|&ns| ns as f64 / 1e6).collect();
-        // input, a, b, doors, fill, block, take, process, queue, write, network, rest
-        assert_eq!(ms, [1.0, 2.0, 1.0, 0.0, 11.0, 8.0, 1.0, 1.0, 2.0, 3.0, 3.0, 0.0]);
+        // input, a, b, doors, fill, block, source, take, process, queue, write, network, rest
+        assert_eq!(ms, [1.0, 2.0, 1.0, 0.0, 11.0, 8.0, 0.5, 0.5, 1.0, 2.0, 3.0, 3.0, 0.0]);
         assert_eq!(found.bursts[0].total_ns, 33 * MS as i64);
         assert_eq!(found.until, "received");
         assert!((found.stages.iter().map(|stage| stage.share).sum::<f64>() - 1.0).abs() < 1e-12);
         assert!((found.algorithmic.frames - 48.0).abs() < 1e-9, "{:?}", found.algorithmic);
-        assert_eq!(found.added_us.p50, 10_000.0);
+        assert_eq!(found.added_us.p50, 9_500.0, "from the push on");
     }
 
     /// Received before the sink's task went on: then the network took nothing, and not less.

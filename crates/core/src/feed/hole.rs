@@ -24,6 +24,7 @@ impl Feed {
         self.shared.stats.captured.fetch_add(frames, Ordering::Relaxed);
         self.shared.stats.lost.fetch_add(frames, Ordering::Relaxed);
         let now = clock::now();
+        self.pushed = now;
         let size = self.rate().block();
         while frames > 0 {
             if self.filled == 0 && self.ring.is_full() {
@@ -47,6 +48,7 @@ impl Feed {
     /// Before the first push there is no stream yet, and no hole.
     pub fn interrupt(&mut self) {
         let now = self.heard.unwrap_or_default();
+        self.pushed = clock::now();
         self.shared.stats.lateness.restart();
         self.shared.stats.converted.restart();
         if let Some(mut door) = self.door.take() {

@@ -64,6 +64,7 @@ fn stamps_say_when_the_last_frame_of_a_chunk_was_captured() {
     assert_eq!(begin.kind, PacketKind::Begin);
     let data = rig.leaves[0].inlet.try_packet().unwrap();
     assert_eq!(data.stamps.captured, rig.rate.ns(400));
+    assert_eq!(data.stamps.pushed, rig.rate.ns(480), "the block with that frame was");
     assert_eq!(data.stamps.taken, rig.rate.ns(320), "the block that completed it");
     assert!(data.stamps.popped >= data.stamps.encoded && data.stamps.encoded > 0);
     rig.leaves[0].inlet.delivered(begin);

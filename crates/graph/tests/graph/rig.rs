@@ -27,6 +27,7 @@ pub fn block(rate: Rate, at: i64) -> Block {
     let mut block = Block::new(rate);
     block.at = at;
     block.captured = rate.ns(at as u64);
+    block.pushed = rate.ns(block.end() as u64);
     for (i, out) in block.samples_mut().iter_mut().enumerate() {
         *out = sample(at + i as i64);
     }

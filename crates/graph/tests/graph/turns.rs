@@ -49,6 +49,25 @@ fn a_segment_begins_as_soon_as_it_is_sure_and_ends_as_soon_as_it_is_over() {
     assert!(rig.segments()[0].ending.is_some());
 }
 
+/// A decision that comes late is no fault of the source's: what waited for it was pushed when it was.
+#[test]
+fn what_waited_for_a_decision_has_the_time_of_its_own_push() {
+    let mut rig = speech(DEFAULT, &[start(16_000)]);
+    while rig.at < 24_000 {
+        rig.block_untaken().unwrap();
+    }
+    let mut pieces = 0;
+    while let Some(packet) = rig.leaves[0].inlet.try_packet() {
+        if packet.frames() > 0 {
+            let end = packet.at + i64::from(packet.frames());
+            assert_eq!(packet.stamps.pushed, rig.rate.ns((end as u64).next_multiple_of(160)), "{packet:?}");
+            pieces += usize::from(packet.stamps.pushed < packet.stamps.taken);
+        }
+        rig.leaves[0].inlet.delivered(packet);
+    }
+    assert!(pieces >= 4, "{pieces} waited");
+}
+
 #[test]
 fn a_pre_roll_reaches_back_to_the_start_of_the_stream_at_most() {
     let mut rig = speech(DEFAULT, &[start(100), end(3000)]);

@@ -85,6 +85,7 @@ pub fn play(
     std::thread::Builder::new()
         .name("glottis source".into())
         .spawn(move || {
+            feed.settle();
             let run = catch_unwind(AssertUnwindSafe(|| run(&mut *reel, &mut feed, pace, &control)));
             if let Err(error) = run.unwrap_or(Err(broke)) {
                 // Before the feed ends: who sees the end must find the error.
