@@ -77,7 +77,7 @@ fn alone(mut runner: Box<Runner>, urgent: bool, post: Post) -> std::io::Result<J
         if urgent && let Err(why) = realtime::ask() {
             post.send(Inbox::RealtimeRefused(why));
         }
-        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runner.run()));
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runner.run(post.bell())));
         // Told from here, since a source that waits for room may be all the control side waits for.
         runner.leave();
         post.send(Inbox::PipelineDone(ended.ok(), runner));
