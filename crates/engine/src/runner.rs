@@ -190,12 +190,16 @@ impl Runner {
         }
         let taken = clock::now();
         if !self.held {
-            self.due = self.beat.next_look(self.intake.pushed());
             self.processed = (self.block.at + i64::from(self.block.valid)).max(0) as u64;
         }
         match self.cycle(taken) {
             Ok(()) if self.held => Next::At(taken + LOOK_NS),
-            Ok(()) => Next::More,
+            Ok(()) => {
+                if !self.intake.waits() {
+                    self.due = self.beat.next_look(self.intake.pushed(), self.schedule.idle_blocks());
+                }
+                Next::More
+            }
             Err(fault) => self.end(Err(fault)),
         }
     }
@@ -252,7 +256,7 @@ impl Runner {
         }
     }
 
-    /// When to look for the next block: when it is due, and then each millisecond.
+    /// When to look for the next block that may matter: when it is due, and then each millisecond.
     fn next_look(&self) -> u64 {
         let now = clock::now();
         if self.woken { now + IDLE } else { self.due.max(now + LOOK_NS) }
