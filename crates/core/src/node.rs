@@ -52,6 +52,13 @@ pub trait Node: Send {
         false
     }
 
+    /// Frames of input it needs, at least, before it can mark anything: so that, while nobody speaks, nobody
+    /// wakes up for less. Asked between blocks; same rules as [`process`](Node::process). 1, the default: the
+    /// next block may matter. Of no meaning where the node does not [hear voice](Node::hears_voice).
+    fn needs(&self) -> usize {
+        1
+    }
+
     /// Frames, at the rate of its output, by which the sound leaves later than it came in. Constant
     /// after [`prepare`](Node::prepare).
     fn latency(&self) -> u32 {

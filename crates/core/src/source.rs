@@ -1,6 +1,7 @@
 //! What a source must be able to do.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::audio::Rate;
 use crate::feed::Feed;
@@ -43,9 +44,21 @@ pub trait Source: Send {
     fn start(&mut self, feed: Feed) -> Result<Box<dyn Capture>, SourceError>;
 }
 
-/// A source that is running. Owned and polled by the control thread, about every 20 ms. Dropping it
+/// Tells the control thread that a capture has something to say. From any thread but those of audio; may
+/// allocate, and may block briefly.
+pub type Nudge = Arc<dyn Fn() + Send + Sync>;
+
+/// A source that is running. Owned by the control thread, which asks it whenever it is
+/// [nudged](Capture::nudge_with), ten times a second in any case, and when the stream has ended. Dropping it
 /// stops the source and returns within a second, whatever the device does.
 pub trait Capture: Send {
+    /// From now on `nudge` may be called when there is something new for [`Capture::poll`] or
+    /// [`Capture::event`] to tell, so that it is told at once. Called once, right after
+    /// [`Source::start`]; both are asked after it.
+    fn nudge_with(&mut self, nudge: Nudge) {
+        let _ = nudge;
+    }
+
     /// How it goes: `Ok(())`, or what ended it. An error is returned once.
     ///
     /// # Errors

@@ -12,6 +12,10 @@ mod model_ring;
 #[path = "sync/model_waker.rs"]
 mod model_waker;
 
+mod bell;
+
+pub use bell::Bell;
+
 #[cfg(loom)]
 pub(crate) use model::{AtomicBool, AtomicU8, AtomicU64, OnceLock, Thread, current, fence, park_timeout};
 #[cfg(loom)]
@@ -28,7 +32,8 @@ pub(crate) use std::thread::{Thread, current};
 
 use std::sync::atomic::Ordering;
 
-/// Sleeps until this thread is unparked, or for so long. Blocks: only on the way of a source that can wait.
+/// Sleeps until this thread is unparked, or for so long. Blocks: only on the way of a source that can wait, and
+/// on threads that touch no audio.
 #[cfg(not(loom))]
 #[expect(clippy::disallowed_methods, reason = "the one place that may")]
 pub(crate) fn park_timeout(at_most: std::time::Duration) {

@@ -13,9 +13,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use loom::sync::atomic::AtomicUsize;
+use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
 use glottis_core::feed::{Taken, capture_ring};
 use glottis_core::inlet::{Control, Link, queue};
 use glottis_core::packet::Stamps;
+use glottis_core::sync::Bell;
 use glottis_core::sync::model::{Planted, Thread, current, park_timeout, plant};
 use glottis_core::{Block, Cause, Feed, Inlet, Intake, Item, Outfeed, Packet, PacketKind, Rate, clock};
 
@@ -38,7 +42,7 @@ fn holds(model: fn()) {
 /// What the process run again shall do: the number of a model, and of the fault that is planted in it.
 const TASK: &str = "GLOTTIS_MODEL";
 
-const MODELS: [fn(); 7] = [
+const MODELS: [fn(); 9] = [
     blocks_of_a_source_that_waits,
     a_stream_that_ends_early,
     a_pipeline_that_goes,
@@ -46,6 +50,8 @@ const MODELS: [fn(); 7] = [
     a_pipeline_that_waits_for_bodies,
     a_link_that_flaps,
     a_halt_between_packets,
+    a_bell_with_two_ropes,
+    a_ringing_slept_through_elsewhere,
 ];
 
 const FAULTS: [Planted; 4] = [Planted::NoFence, Planted::NoUnpark, Planted::NoWake, Planted::RelaxedFlags];
@@ -271,6 +277,69 @@ fn a_halt_between_packets() {
     inlet.discard(Cause::Stopped);
     let ledger = control.stats().ledger.read();
     assert_eq!(ledger.delivered + ledger.dropped.iter().map(|(_, frames)| frames).sum::<u64>(), 1);
+}
+
+/// Sleeps beside the bell until so many letters are there; they are no more ordered than ringing makes them.
+fn await_letters(bell: &Bell, letters: &AtomicUsize, all: usize) {
+    while letters.load(Relaxed) < all {
+        bell.wait(Duration::ZERO);
+    }
+}
+
+/// A letter, and the bell.
+fn post(bell: &Bell, letters: &AtomicUsize) {
+    letters.fetch_add(1, Relaxed);
+    bell.ring();
+}
+
+/// Two threads ring; whoever finds it rung already leaves the waking to the other.
+fn a_bell_with_two_ropes() {
+    let (bell, letters) = (Bell::default(), Arc::new(AtomicUsize::new(0)));
+    let ringers = [1, 2].map(|times| {
+        let (bell, letters) = (bell.clone(), letters.clone());
+        spawn(move || (0..times).for_each(|_| post(&bell, &letters)))
+    });
+    spawn(move || await_letters(&bell, &letters, 3)).join().expect("who sleeps");
+    ringers.into_iter().for_each(|ringer| ringer.join().expect("a ringer"));
+}
+
+/// The thread sleeps in something else, which takes the wake-up for its own.
+fn a_ringing_slept_through_elsewhere() {
+    let (bell, letters) = (Bell::default(), Arc::new(AtomicUsize::new(0)));
+    let (rope, pile) = (bell.clone(), letters.clone());
+    let sleeper = spawn(move || {
+        // Known to the bell from before.
+        bell.ring();
+        bell.wait(Duration::ZERO);
+        let ringer = spawn(move || post(&rope, &pile));
+        let (me, done) = (current(), Arc::new(AtomicUsize::new(0)));
+        let told = done.clone();
+        let other = spawn(move || {
+            told.store(1, Release);
+            me.unpark();
+        });
+        while done.load(Acquire) == 0 {
+            park_timeout(Duration::ZERO);
+        }
+        await_letters(&bell, &letters, 1);
+        [ringer, other]
+    });
+    for thread in sleeper.join().expect("who sleeps") {
+        thread.join().expect("who wakes");
+    }
+}
+
+#[test]
+fn who_sleeps_beside_a_bell_misses_no_letter() {
+    holds(a_bell_with_two_ropes);
+    breaks(a_bell_with_two_ropes, Planted::NoUnpark, ASLEEP);
+    breaks(a_bell_with_two_ropes, Planted::RelaxedFlags, ASLEEP);
+}
+
+#[test]
+fn a_bell_is_heard_behind_another_sleep() {
+    holds(a_ringing_slept_through_elsewhere);
+    breaks(a_ringing_slept_through_elsewhere, Planted::NoUnpark, ASLEEP);
 }
 
 #[test]

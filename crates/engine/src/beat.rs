@@ -17,17 +17,18 @@ const CREEP: u64 = 50_000;
 /// The beat of a source. Times are nanoseconds of the clock.
 #[derive(Default)]
 pub(crate) struct Beat {
-    /// When the next push is expected.
+    /// When the next push is expected that somebody looks for.
     expected: u64,
 }
 
 impl Beat {
-    /// When to look again after a block was taken. `pushed`: when the source last pushed.
-    pub fn next_look(&mut self, pushed: u64) -> u64 {
+    /// When to look again after a block was taken. `pushed`: when the source last pushed; `idle`: blocks that
+    /// may come before anybody needs to look.
+    pub fn next_look(&mut self, pushed: u64, idle: u32) -> u64 {
         let late = pushed.saturating_sub(self.expected);
         // Later by a block or more: it has another beat now.
         let beat = if late > BLOCK { pushed } else { pushed.min(self.expected + late.min(CREEP)) };
-        self.expected = beat + BLOCK;
+        self.expected = beat + BLOCK * (1 + u64::from(idle));
         self.expected + MARGIN
     }
 }
@@ -39,7 +40,7 @@ mod tests {
     /// The look after each of the pushes.
     fn looks(pushes: impl IntoIterator<Item = u64>) -> Vec<u64> {
         let mut beat = Beat::default();
-        pushes.into_iter().map(|pushed| beat.next_look(pushed)).collect()
+        pushes.into_iter().map(|pushed| beat.next_look(pushed, 0)).collect()
     }
 
     /// `n` pushes from one second on, `period` apart.
@@ -65,6 +66,30 @@ mod tests {
         for (look, push) in looks(held_up).into_iter().zip(ideal) {
             assert!(look <= push + MARGIN + CREEP, "{look} for {push}");
         }
+    }
+
+    /// Every second block is looked for, and both are taken then.
+    #[test]
+    fn a_look_for_two_blocks_comes_soon_after_the_second_also_where_a_push_was_held_up() {
+        let push = |i: u64| 1_000_000_000 + i * BLOCK;
+        let late = |i: u64| if i % 20 == 1 { push(i) + 7_000_000 } else { push(i) };
+        let mut beat = Beat::default();
+        beat.next_look(push(0), 1);
+        for second in (2..1000).step_by(2) {
+            // What was held up is there by then, for nobody looked for it.
+            let seen = late(second);
+            beat.next_look(seen, 0);
+            let look = beat.next_look(seen, 1);
+            assert!((push(second + 2)..=push(second + 2) + MARGIN + CREEP).contains(&look), "{look} for {second}");
+        }
+    }
+
+    #[test]
+    fn a_second_block_that_is_not_there_yet_is_looked_for() {
+        let mut beat = Beat::default();
+        assert_eq!(beat.next_look(5 * BLOCK, 1), 7 * BLOCK + MARGIN);
+        // The first of the two was there, pushed in time.
+        assert_eq!(beat.next_look(6 * BLOCK, 0), 7 * BLOCK + MARGIN);
     }
 
     #[test]

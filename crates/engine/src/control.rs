@@ -11,6 +11,7 @@ use crossbeam_channel::Receiver;
 use glottis_core::feed::FeedStats;
 use glottis_core::inlet::{Control as SinkControl, Link};
 use glottis_core::source::{Capture, SourceFormat};
+use glottis_core::sync::Bell;
 use glottis_core::{Feed, SinkEvent, Source, SourceError};
 use glottis_graph::plan::{NodeInfo, SinkEnd};
 use glottis_graph::returns::Retired;
@@ -19,7 +20,7 @@ use ringbuf::HeapProd;
 
 use crate::command::{BadCommand, Command};
 use crate::event::{ErrorFacts, Event, EventKind, ReadySink, ReadySource};
-use crate::post::{Bell, Post};
+use crate::post::Post;
 use crate::realtime;
 use crate::report::{self, NodeReport, Report, SinkReport, SourceReport};
 use crate::runner::{Ended, Order, Runner, Shared};
@@ -35,6 +36,14 @@ pub(crate) use swaps::Shop;
 
 /// A drain takes at most this long; then the rest is dropped by name.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// How often control looks where nothing was heard. What it waits for rings: letters, signals of the pipeline
+/// thread, sources with something to tell. This is for sources that cannot, and for time that passes
+/// unnoticed while the machine sleeps. Not in the tests of this crate, which so find whoever forgets to ring.
+pub(crate) const LOOK: Duration = if cfg!(test) { Duration::from_secs(3600) } else { Duration::from_millis(100) };
+
+/// The same where the source can wait: the pipeline thread may wait for a sink with signals untold.
+const FAST_LOOK: Duration = if cfg!(test) { LOOK } else { Duration::from_millis(10) };
 
 /// What comes to the control thread.
 pub(crate) enum Inbox {
@@ -53,6 +62,8 @@ pub(crate) enum Inbox {
     PipelineDone(Option<Ended>, Box<Runner>),
     /// The pipeline thread runs at common priority, and why.
     RealtimeRefused(String),
+    /// The source has something to tell.
+    SourceTells,
     /// New versions of nodes are there, or could not be had.
     Prepared(Result<swaps::Prepared, String>),
     Command(Command),
@@ -217,10 +228,11 @@ impl Control {
     /// Runs to the end on this thread, and returns the report it told last.
     pub fn run(mut self, bell: &Bell) -> Report {
         self.begin();
-        let period = Duration::from_millis(if self.known.waits { 2 } else { 10 });
+        let look = if self.known.waits { FAST_LOOK } else { LOOK };
         while !self.is_over() {
+            let due = self.due().map_or(look, |due| due.saturating_duration_since(Instant::now()).min(look));
             // Whether it rang or not: there may be something to do.
-            let _ = bell.sound().recv_timeout(period);
+            bell.wait(due);
             self.turn();
         }
         self.conclude()
@@ -257,9 +269,14 @@ impl Control {
         }
     }
 
-    /// Whether there are letters for the next turn.
-    pub fn has_mail(&self) -> bool {
-        !self.outbox.is_empty()
+    /// Whether there are letters or signals for the next turn.
+    pub fn has_news(&self) -> bool {
+        !self.outbox.is_empty() || !self.signals.is_empty()
+    }
+
+    /// When there is something to do even if nothing is heard.
+    pub fn due(&self) -> Option<Instant> {
+        [self.stop_at, self.drain_until].into_iter().flatten().min()
     }
 
     /// Where letters for it go.
@@ -275,11 +292,13 @@ impl Control {
     /// What is due now.
     fn step(&mut self) {
         self.retired.free();
+        // First: a device that was found lets the sinks begin.
+        self.look_at_source();
         self.start_sinks();
         if self.phase == Phase::Opening && (self.source.live() || self.sinks_ready()) {
             self.start_source();
+            self.look_at_source();
         }
-        self.look_at_source();
         let now = Instant::now();
         if self.stop_at.is_some_and(|at| now >= at) {
             self.stop_at = None;
@@ -318,7 +337,9 @@ impl Control {
         let Some(feed) = self.feed.take() else { return };
         self.start_runner();
         match self.source.start(feed) {
-            Ok(capture) => {
+            Ok(mut capture) => {
+                let inbox = self.inbox.clone();
+                capture.nudge_with(Arc::new(move || inbox.send(Inbox::SourceTells)));
                 if !capture.opens_later() {
                     self.source_state("open");
                 }
@@ -408,6 +429,8 @@ impl Control {
                 let text = format!("the pipeline thread runs without real-time priority: {why}");
                 self.tell(EventKind::notice(&self.source_type, realtime::REFUSED, text, realtime::ADVICE));
             }
+            // The source is asked in every turn.
+            Inbox::SourceTells => {}
             Inbox::Prepared(prepared) => self.prepared(prepared),
             Inbox::Command(command) => self.obey(command),
             Inbox::BadCommand(bad) => {
@@ -456,6 +479,8 @@ impl Control {
         self.start_runner();
         self.start_sinks();
         self.capture = None;
+        // Its stream has ended.
+        self.wake_runner();
     }
 
     /// Tells the report, and returns it.

@@ -7,16 +7,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use glottis_core::sync::Bell;
 use tokio::runtime::Runtime;
 
-use crate::control::{Control, Inbox};
+use crate::control::{Control, Inbox, LOOK};
 use crate::lane::{Lane, SEATS};
-use crate::post::Bell;
 use crate::report::Report;
 use crate::threads::Threads;
-
-/// How often each run is looked at when nothing is heard of it.
-const PERIOD: Duration = Duration::from_millis(10);
 
 /// Threads for many runs: one pipeline thread (or as many as asked for) that drives them all, one control
 /// thread, one async runtime for their sinks. [`Pipeline::start_on`](crate::Pipeline::start_on) starts a run
@@ -96,8 +93,9 @@ impl Host {
             .thread_name("glottis-sinks")
             .enable_all()
             .build()?;
-        let lanes = (0..threads.get()).map(|_| Lane::start().map(Arc::new)).collect::<std::io::Result<Vec<_>>>()?;
-        let bell = Bell::new();
+        let bell = Bell::default();
+        let lane = |_| Lane::start(bell.clone()).map(Arc::new);
+        let lanes = (0..threads.get()).map(lane).collect::<std::io::Result<Vec<_>>>()?;
         let (joins, joining) = crossbeam_channel::unbounded();
         let (handle, desk) = (runtime.handle().clone(), Desk { lanes: lanes.clone(), joining, runs: Vec::new() });
         let ears = bell.clone();
@@ -158,19 +156,22 @@ impl Desk {
     fn work(mut self, bell: &Bell, runtime: Runtime) {
         let mut looked = Instant::now();
         while self.admit() {
-            let all = looked.elapsed() >= PERIOD;
+            let now = Instant::now();
+            let all = now.duration_since(looked) >= LOOK;
             if all {
-                looked = Instant::now();
+                looked = now;
             }
             self.see_off();
             self.runs.retain_mut(|run| {
-                let wanted = all || run.control.has_mail();
+                let wanted = all || run.control.has_news() || run.control.due().is_some_and(|due| due <= now);
                 !wanted || run.turn(|control| control.turn())
             });
-            let _ = match self.runs.is_empty() {
-                true => bell.sound().recv().is_ok(),
-                false => bell.sound().recv_timeout(PERIOD.saturating_sub(looked.elapsed())).is_ok(),
-            };
+            let due = self.runs.iter().filter_map(|run| run.control.due()).chain([looked + LOOK]).min();
+            bell.wait(match due {
+                Some(due) if !self.runs.is_empty() => due.saturating_duration_since(Instant::now()),
+                // Until there is a run.
+                _ => Duration::MAX,
+            });
         }
         drop(self.lanes);
         runtime.shutdown_timeout(Duration::from_millis(100));

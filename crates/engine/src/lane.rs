@@ -2,8 +2,8 @@
 //! the next block of any of them is due. A thread for each run would pay more for waking than for work.
 //!
 //! A turn is real time, as a run's own thread is: nothing in it allocates, frees, locks, blocks or makes a
-//! system call. The sinks of all runs are woken after the work of the turn. Runs join and leave by rings
-//! with room for as many as a lane takes.
+//! system call. The sinks of all runs, and the control thread of all, are woken after the work of the turn.
+//! Runs join and leave by rings with room for as many as a lane takes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use glottis_core::clock;
+use glottis_core::sync::Bell;
 use ringbuf::traits::{Consumer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
@@ -23,6 +24,10 @@ pub(crate) const SEATS: usize = 2048;
 
 /// Blocks that a run which is behind may take in one turn, so that the others do not fall behind too.
 const BURST: usize = 8;
+
+/// How long signals may wait for those of other runs, in nanoseconds, so that however many there are, the
+/// control thread is not woken more often than this.
+const GATHER: u64 = 10_000_000;
 
 /// A run's right to a seat. Given back by dropping it, on the control side.
 pub(crate) struct Ticket {
@@ -71,16 +76,17 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Starts the thread, and asks for real-time priority for it.
+    /// Starts the thread, and asks for real-time priority for it. `bell`: of who controls its runs.
     ///
     /// # Errors
     /// The system refuses a thread.
-    pub fn start() -> std::io::Result<Lane> {
+    pub fn start(bell: Bell) -> std::io::Result<Lane> {
         let (joins, joining) = HeapRb::new(SEATS).split();
         let (leaving, left) = HeapRb::new(SEATS).split();
         let call = Arc::new(Call::default());
         let (tell, told) = crossbeam_channel::bounded(1);
-        let mut turns = Turns { seats: Vec::with_capacity(SEATS), joining, leaving, call: call.clone() };
+        let mut turns =
+            Turns { seats: Vec::with_capacity(SEATS), joining, leaving, call: call.clone(), news: News::new(bell) };
         let body = move || {
             // Of the two only this end is left, and it is read.
             let _ = tell.send(realtime::ask(Rank::Pipeline));
@@ -184,12 +190,40 @@ struct Turns {
     joining: HeapCons<Seat>,
     leaving: HeapProd<Left>,
     call: Arc<Call>,
+    news: News,
+}
+
+/// What the control thread is to be told of.
+struct News {
+    bell: Bell,
+    /// There is some.
+    fresh: bool,
+    /// When more may be told, in nanoseconds of the clock.
+    due: u64,
+}
+
+impl News {
+    fn new(bell: Bell) -> News {
+        News { bell, fresh: false, due: 0 }
+    }
+
+    /// Rings, if there is something and the last time is long enough ago.
+    fn tell(&mut self, now: u64) {
+        if self.fresh && now >= self.due {
+            (self.fresh, self.due) = (false, now + GATHER);
+            self.bell.ring();
+        }
+    }
 }
 
 impl Turns {
     fn run(&mut self) {
-        while self.turn() {
+        loop {
+            let goes_on = self.turn();
             self.wake();
+            if !goes_on {
+                return;
+            }
             self.sleep();
         }
     }
@@ -218,6 +252,8 @@ impl Turns {
     fn leave(&mut self, i: usize, ended: Option<Ended>) {
         let Seat { ticket, runner, .. } = self.seats.swap_remove(i);
         runner.leave();
+        // At once: its end is waited for.
+        (self.news.fresh, self.news.due) = (true, 0);
         if let Err(left) = self.leaving.try_push(Left { ticket, ended, runner }) {
             debug_assert!(false, "more runs have left than there are seats");
             // Better lost than freed on this thread.
@@ -225,19 +261,24 @@ impl Turns {
         }
     }
 
-    /// Wakes the sinks of all runs that were looked at: the thread's one system call but for sleeping.
+    /// Wakes the sinks of all runs that were looked at, and the control thread: the only system calls but for
+    /// sleeping.
     fn wake(&mut self) {
         for seat in &mut self.seats {
             if std::mem::take(&mut seat.visited) {
-                seat.runner.wake();
+                self.news.fresh |= seat.runner.wake_sinks();
             }
+        }
+        if self.news.fresh {
+            self.news.tell(clock::now());
         }
     }
 
     /// Sleeps until a run is due, but for a look at least: so that however many there are, a turn is for
     /// all that came in a millisecond.
     fn sleep(&self) {
-        match self.seats.iter().map(|seat| seat.due).min() {
+        let news = self.news.fresh.then_some(self.news.due);
+        match self.seats.iter().map(|seat| seat.due).chain(news).min() {
             None => std::thread::park(),
             Some(due) => {
                 let ahead = Duration::from_nanos(due.saturating_sub(clock::now()));
@@ -253,7 +294,7 @@ mod tests {
 
     #[test]
     fn there_is_a_seat_for_each_of_so_many_and_one_given_back_is_free_again() {
-        let lane = Lane::start().unwrap();
+        let lane = Lane::start(Bell::default()).unwrap();
         let mut tickets: Vec<Ticket> = (0..SEATS).filter_map(|_| lane.ticket()).collect();
         assert!(tickets.len() == SEATS && lane.ticket().is_none());
         assert!(tickets.windows(2).all(|pair| pair[0].run() != pair[1].run()));

@@ -3,7 +3,7 @@
 //! | thread | what it does |
 //! |---|---|
 //! | the source's own | fills the capture ring |
-//! | `glottis-pipeline` | runs the schedule, wakes the sinks |
+//! | `glottis-pipeline` | runs the schedule, wakes the sinks and the control |
 //! | `glottis-control` | merges events, answers commands, watches the source, ends the run |
 //! | the async runtime | runs the sinks |
 //!
@@ -34,6 +34,8 @@ pub mod pipeline;
 mod post;
 mod realtime;
 pub mod report;
+#[cfg(test)]
+mod rings;
 mod runner;
 pub mod schema;
 #[cfg_attr(not(target_os = "linux"), path = "no_spot.rs")]
@@ -41,6 +43,10 @@ mod spot;
 mod supervisor;
 mod threads;
 pub mod watch;
+
+// The tests inside use the components of those outside, which name this crate.
+#[cfg(test)]
+extern crate self as glottis_engine;
 
 pub use command::{BadCommand, Command};
 pub use doctor::{Diagnosis, doctor};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::thread::{JoinHandle, Thread};
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::Receiver;
@@ -12,6 +12,7 @@ use glottis_core::inlet::Emit;
 use glottis_core::packet::Passage;
 use glottis_core::registry::Component;
 use glottis_core::source::SourceFormat;
+use glottis_core::sync::Bell;
 use glottis_core::{Context, Problem, Rate, Registry, Settings, SourceError, clock};
 use glottis_graph::config::Problems;
 use glottis_graph::plan::Latency;
@@ -24,7 +25,7 @@ use crate::command::Command;
 use crate::control::{Control, Inbox, Live, Parts, Shop};
 use crate::event::Event;
 use crate::host::Host;
-use crate::post::{Bell, Post};
+use crate::post::Post;
 use crate::report::Report;
 use crate::runner::{RETIRED, Runner, RunnerParts, Shared};
 use crate::threads::Threads;
@@ -158,12 +159,12 @@ impl Pipeline {
     /// The tree does not fit the rate of the source. A source that cannot be opened is no error
     /// here: the run starts, says so, and ends with exit code 3.
     pub fn start(self, on_event: impl FnMut(&Event) + Send + 'static) -> Result<Running, StartError> {
-        let bell = Bell::new();
+        let bell = Bell::default();
         let run = self.ready(&bell)?;
         let (commander, interrupted) = run.handles();
         let threads = Threads::own(run.graph.sinks.len(), run.is_woken()).map_err(StartError::System)?;
         let body = move || {
-            let reader = run.parts.known.waits.then(std::thread::current);
+            let reader = run.parts.known.waits.then(|| bell.clone());
             run.control(threads, reader, Box::new(on_event)).run(&bell)
         };
         let thread = std::thread::Builder::new().name("glottis-control".to_owned()).spawn(body);
@@ -250,9 +251,9 @@ impl Ready {
         (Commander { inbox: self.parts.inbox.clone() }, self.interrupted.clone())
     }
 
-    /// Its control, with everything that flows. `reader` is the thread that reads the signals, where the
-    /// pipeline thread waits for it.
-    fn control(self, threads: Threads, reader: Option<Thread>, on_event: OnEvent) -> Control {
+    /// Its control, with everything that flows. `reader` is the bell of who reads the signals, where the
+    /// pipeline thread waits for that.
+    fn control(self, threads: Threads, reader: Option<Bell>, on_event: OnEvent) -> Control {
         let woken = self.is_woken();
         let Ready { parts, graph, interrupted, .. } = self;
         let waits = parts.known.waits;

@@ -1,33 +1,10 @@
 //! The way to a run's control: its letters, and the bell of the thread that reads them, which may read
 //! those of many runs. From any thread but those of audio.
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use glottis_core::sync::Bell;
 
 use crate::control::Inbox;
-
-/// Rings for letters; who sleeps beside it wakes up.
-#[derive(Clone)]
-pub(crate) struct Bell {
-    rope: Sender<()>,
-    sound: Receiver<()>,
-}
-
-impl Bell {
-    pub fn new() -> Bell {
-        let (rope, sound) = bounded(1);
-        Bell { rope, sound }
-    }
-
-    pub fn ring(&self) {
-        // Full: it rings already.
-        let _ = self.rope.try_send(());
-    }
-
-    /// What to wait for.
-    pub fn sound(&self) -> &Receiver<()> {
-        &self.sound
-    }
-}
 
 /// Sends letters to one run's control.
 #[derive(Clone)]
@@ -48,5 +25,10 @@ impl Post {
         if self.letters.send(letter).is_ok() {
             self.bell.ring();
         }
+    }
+
+    /// The bell of who reads them. The pipeline thread rings it too, after the work of a cycle.
+    pub fn bell(&self) -> &Bell {
+        &self.bell
     }
 }

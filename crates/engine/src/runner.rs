@@ -2,14 +2,16 @@
 //! time. Who drives it decides when: a thread of its own ([`Runner::run`]), or one that drives many
 //! (`lane`).
 //!
-//! Nothing here allocates, locks, blocks, logs or makes a system call; the sinks are woken after the work
-//! of a cycle. Only with a source that can wait does the thread wait for full queues.
+//! Nothing here allocates, locks, blocks, logs or makes a system call; the sinks, and the control thread where
+//! there are signals for it, are woken after the work of a cycle. Only with a source that can wait does the
+//! thread wait for full queues.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use glottis_core::feed::Taken;
+use glottis_core::sync::Bell;
 use glottis_core::{Block, Fault, Intake, Node, clock};
 use glottis_graph::returns::Returns;
 use glottis_graph::{Outlet, Schedule, Signal, Signals, StepStats};
@@ -157,14 +159,15 @@ impl Runner {
         self.intake.leave();
     }
 
-    /// Runs until the source ends or a halt is asked for, on a thread of its own.
-    pub fn run(&mut self) -> Ended {
+    /// Runs until the source ends or a halt is asked for, on a thread of its own. `bell`: the control's.
+    pub fn run(&mut self, bell: &Bell) -> Ended {
         self.attach();
         loop {
             match self.step() {
-                Next::More => self.wake(),
+                Next::More if self.intake.waits() => self.wake_half(bell),
+                Next::More => self.wake_all(bell),
                 Next::At(due) => {
-                    self.schedule.wake();
+                    self.wake_all(bell);
                     self.sleep(due);
                 }
                 Next::Ended(ended) => return ended,
@@ -187,12 +190,16 @@ impl Runner {
         }
         let taken = clock::now();
         if !self.held {
-            self.due = self.beat.next_look(self.intake.pushed());
             self.processed = (self.block.at + i64::from(self.block.valid)).max(0) as u64;
         }
         match self.cycle(taken) {
             Ok(()) if self.held => Next::At(taken + LOOK_NS),
-            Ok(()) => Next::More,
+            Ok(()) => {
+                if !self.intake.waits() {
+                    self.due = self.beat.next_look(self.intake.pushed(), self.schedule.idle_blocks());
+                }
+                Next::More
+            }
             Err(fault) => self.end(Err(fault)),
         }
     }
@@ -228,12 +235,28 @@ impl Runner {
         Next::Ended(Ended { result, processed: self.processed })
     }
 
-    /// Wakes the sinks that have something to do: after the work.
-    pub fn wake(&mut self) {
-        if self.intake.waits() { self.schedule.wake_half() } else { self.schedule.wake() }
+    /// Wakes the sinks that have something to do: after the work. True: there are signals, too, of which the
+    /// control is to be told.
+    pub fn wake_sinks(&mut self) -> bool {
+        self.schedule.wake();
+        self.signals.take_fresh()
     }
 
-    /// When to look for the next block: when it is due, and then each millisecond.
+    fn wake_all(&mut self, bell: &Bell) {
+        if self.wake_sinks() {
+            bell.ring();
+        }
+    }
+
+    /// Wakes those that have much to do: where nobody is late, waking costs more than a block does.
+    fn wake_half(&mut self, bell: &Bell) {
+        self.schedule.wake_half();
+        if self.signals.is_half_full() {
+            bell.ring();
+        }
+    }
+
+    /// When to look for the next block that may matter: when it is due, and then each millisecond.
     fn next_look(&self) -> u64 {
         let now = clock::now();
         if self.woken { now + IDLE } else { self.due.max(now + LOOK_NS) }

@@ -117,7 +117,7 @@ fn alone(mut runner: Box<Runner>, urgent: bool, spot: Option<Spot>, post: Post) 
         {
             post.send(Inbox::RealtimeRefused(why));
         }
-        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runner.run()));
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runner.run(post.bell())));
         // Told from here, since a source that waits for room may be all the control side waits for.
         runner.leave();
         post.send(Inbox::PipelineDone(ended.ok(), runner));

@@ -130,6 +130,11 @@ impl Chunker {
         self.segment.as_ref().is_some_and(|s| s.shed)
     }
 
+    /// Whether the sink has yet to be told how an earlier segment ended.
+    pub(crate) fn is_owing(&self) -> bool {
+        self.owed.is_some()
+    }
+
     /// Tells the sink how an earlier segment ended, if that is owed and there is room by now.
     pub(crate) fn pay(&mut self) {
         if let Some((segment, at, reason)) = self.owed

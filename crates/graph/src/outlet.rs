@@ -71,6 +71,11 @@ impl Outlet {
         self.captured
     }
 
+    /// Whether nothing comes out before voice is heard.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.segmenter.is_idle() && !self.chunker.is_owing()
+    }
+
     /// Whether the source can wait, so that nothing is dropped here.
     pub(crate) fn waits(&self) -> bool {
         self.waits

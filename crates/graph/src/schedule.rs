@@ -19,6 +19,10 @@ const LEVEL_BLOCKS: u32 = 10;
 /// take, and sixteen times faster than time passes.
 const HOLE_BLOCKS: usize = 16;
 
+/// The most blocks that may wait while nothing goes on: a few less than the capture ring holds in memory that
+/// is used all the time, and soon enough for what is only seen with a block, such as the end of the stream.
+const IDLE_BLOCKS: u32 = 3;
+
 #[derive(Default)]
 struct Meter {
     blocks: u32,
@@ -270,6 +274,18 @@ impl Schedule {
         for (_, outlet) in &mut self.outlets {
             outlet.wake_half();
         }
+    }
+
+    /// Blocks that may come next without anything to be decided, told or sent: who has nothing else to do need
+    /// not look before one more than these is there. 0 whenever that is not certain: only while every outlet
+    /// waits for voice, and nobody speaks.
+    pub fn idle_blocks(&self) -> u32 {
+        if self.hole.is_some() || !self.outlets.iter().all(|(_, outlet)| outlet.is_idle()) {
+            return 0;
+        }
+        let level = LEVEL_BLOCKS - 1 - self.meter.blocks;
+        let steps = self.steps.iter().map(|step| step.idle_blocks(self.rates[step.input()]));
+        steps.fold(IDLE_BLOCKS.min(level), u32::min)
     }
 
     /// What each node has cost so far, in the order they run.

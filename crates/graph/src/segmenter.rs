@@ -99,6 +99,11 @@ impl Segmenter {
         matches!(self.state, State::Open { .. })
     }
 
+    /// Whether nothing can begin before voice is heard.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.turn.mode == TurnMode::Speech && self.state == State::Idle && !self.turn.begins_at_once()
+    }
+
     /// Whether the frames arriving now would be wanted if they could be sent.
     pub fn wanted(&self) -> bool {
         match self.turn.mode {

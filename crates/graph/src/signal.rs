@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::thread::Thread;
 use std::time::Duration;
 
+use glottis_core::sync::Bell;
 use glottis_core::{FaultCode, Reason};
-use ringbuf::traits::{Consumer, Producer, Split};
+use ringbuf::traits::{Consumer, Observer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
 use crate::gauge::Second;
@@ -123,7 +123,8 @@ pub enum Failed {
 pub struct Signals {
     ring: HeapProd<Signal>,
     lost: Arc<AtomicU64>,
-    reader: Option<Thread>,
+    reader: Option<Bell>,
+    fresh: bool,
 }
 
 /// The control thread's end of the ring.
@@ -132,12 +133,12 @@ pub struct SignalReader {
     lost: Arc<AtomicU64>,
 }
 
-/// Makes both ends, for `capacity` signals. With a `reader` the writer waits for room, and wakes
-/// that thread to make some.
-pub fn signals(capacity: usize, reader: Option<Thread>) -> (Signals, SignalReader) {
+/// Makes both ends, for `capacity` signals. With a `reader` the writer waits for room, and rings that bell
+/// for somebody to make some.
+pub fn signals(capacity: usize, reader: Option<Bell>) -> (Signals, SignalReader) {
     let (input, output) = HeapRb::new(capacity.max(1)).split();
     let lost = Arc::new(AtomicU64::new(0));
-    (Signals { ring: input, lost: lost.clone(), reader }, SignalReader { ring: output, lost })
+    (Signals { ring: input, lost: lost.clone(), reader, fresh: false }, SignalReader { ring: output, lost })
 }
 
 impl Signals {
@@ -149,9 +150,20 @@ impl Signals {
                 self.lost.fetch_add(1, Relaxed);
                 return;
             };
-            reader.unpark();
+            reader.ring();
             std::thread::sleep(Duration::from_micros(50));
         }
+        self.fresh = true;
+    }
+
+    /// Whether a signal was sent since the last call: then the other side is to be told.
+    pub fn take_fresh(&mut self) -> bool {
+        std::mem::take(&mut self.fresh)
+    }
+
+    /// Whether half of the room is used.
+    pub fn is_half_full(&self) -> bool {
+        self.ring.occupied_len() * 2 >= self.ring.capacity().get()
     }
 }
 
@@ -159,6 +171,11 @@ impl SignalReader {
     /// The next signal, if there is one.
     pub fn take(&mut self) -> Option<Signal> {
         self.ring.try_pop()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ring.is_empty()
     }
 
     /// Signals lost so far.

@@ -157,6 +157,17 @@ impl Step {
         self.node.set(param, value).is_ok()
     }
 
+    /// Blocks that will pass through without anything being marked or told.
+    pub(crate) fn idle_blocks(&self, input: Rate) -> u32 {
+        if self.bypassed || self.owes_end || self.hearing.is_pausing() {
+            return 0;
+        }
+        if !self.node.hears_voice() {
+            return u32::MAX;
+        }
+        (self.node.needs().saturating_sub(1) / input.block()) as u32
+    }
+
     /// Takes the node out of the way, or back in. False if nothing can stand in for it.
     pub(crate) fn bypass(&mut self, on: bool, input: Rate) -> bool {
         if input != self.rate {
@@ -280,6 +291,11 @@ impl Hearing {
     /// Whether the last mark said that voice began.
     fn is_open(&self) -> bool {
         self.speaking && self.ended.is_none()
+    }
+
+    /// Whether voice has stopped and may still go on.
+    fn is_pausing(&self) -> bool {
+        self.ended.is_some()
     }
 
     fn hear(&mut self, block: &Block, new: usize, source: Rate, signals: &mut Signals) {

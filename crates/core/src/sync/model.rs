@@ -64,6 +64,13 @@ atomic!(AtomicBool, bool);
 atomic!(AtomicU8, u8);
 atomic!(AtomicU64, u64);
 
+impl AtomicBool {
+    /// As the standard library's.
+    pub fn swap(&self, value: bool, order: Ordering) -> bool {
+        self.0.swap(value, weakened(order))
+    }
+}
+
 impl AtomicU64 {
     /// As the standard library's.
     pub fn fetch_add(&self, value: u64, order: Ordering) -> u64 {

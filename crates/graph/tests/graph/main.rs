@@ -6,6 +6,7 @@ mod chunks;
 mod config;
 mod events;
 mod holes;
+mod idle;
 mod links;
 mod losses;
 mod nodes;

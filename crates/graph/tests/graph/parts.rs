@@ -56,6 +56,42 @@ impl Node for Script {
     }
 }
 
+/// A detector that hears voice in every third half second, and knows it a window at a time.
+pub struct Windows {
+    pub window: usize,
+    pub filled: usize,
+    pub speaking: bool,
+}
+
+impl Node for Windows {
+    fn prepare(&mut self, input: Rate) -> Result<Rate, Problem> {
+        Ok(input)
+    }
+    fn process(&mut self, input: &Block, output: &mut Block) -> Result<(), Fault> {
+        output.samples_mut().copy_from_slice(input.samples());
+        for end in input.at + 1..=input.end() {
+            self.filled += 1;
+            if self.filled < self.window {
+                continue;
+            }
+            self.filled = 0;
+            let voice = (end - 1) / (input.rate().hz() as i64 / 2) % 3 == 1;
+            if std::mem::replace(&mut self.speaking, voice) != voice {
+                let at = end - self.window as i64;
+                let marked = output.mark(if voice { start(at).mark } else { self::end(at).mark });
+                assert!(marked);
+            }
+        }
+        Ok(())
+    }
+    fn hears_voice(&self) -> bool {
+        true
+    }
+    fn needs(&self) -> usize {
+        self.window - self.filled
+    }
+}
+
 /// A filter with delay and no other effect.
 pub struct Delay {
     frames: usize,
@@ -232,6 +268,12 @@ pub fn registry(heard: &[Heard]) -> Registry {
     let mut registry = Registry::new();
     registry.add_source("still", "never starts", &[], |_, _, _| Ok(Still));
     registry.add_node("script", "a detector", &[], move |_, _, _| Ok(Script(heard.clone())));
+    registry.add_node(
+        "windows",
+        "a detector",
+        const { &[Param::new("frames", Kind::Int(1, 100_000), "of a window").required()] },
+        |settings, _, _| Ok(Windows { window: settings.int("frames") as usize, filled: 0, speaking: false }),
+    );
     registry.add_node(
         "delay",
         "a delay",

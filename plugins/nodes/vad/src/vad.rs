@@ -100,6 +100,11 @@ impl Node for Vad {
         true
     }
 
+    /// The rest of the window.
+    fn needs(&self) -> usize {
+        self.window.len() - self.filled
+    }
+
     /// The detector's live parameters.
     fn set(&mut self, param: &'static str, value: f64) -> Result<(), Fault> {
         self.detector.set(param, value)

@@ -5,10 +5,13 @@
 use std::convert::Infallible;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use glottis_core::source::{Capture, SourceError};
+use glottis_core::sync::Bell;
 use glottis_core::{Feed, clock};
 
 use crate::pcm::{self, Coding};
@@ -73,10 +76,10 @@ pub fn play(
     make: impl FnOnce(Stop) -> Result<Box<dyn Reel>, SourceError>,
 ) -> Result<Playing, SourceError> {
     let (stop_sender, stop) = bounded(0);
-    let (pause_sender, pause) = unbounded();
+    let keys = Arc::new(Keys::default());
     let (outcome, result) = bounded(1);
     let mut reel = make(stop)?;
-    let control = Control(pause);
+    let control = Control(keys.clone());
     let broke = SourceError::new(
         "Input",
         format!("reading {name} failed in a way that it should not"),
@@ -98,12 +101,12 @@ pub fn play(
         .map_err(|error| {
             SourceError::new("Input", format!("no thread to read {name}: {error}"), "close other programs")
         })?;
-    Ok(Playing { pause: Some(pause_sender), stop: Some(stop_sender), result })
+    Ok(Playing { keys, stop: Some(stop_sender), result })
 }
 
 /// A reel that is being played.
 pub struct Playing {
-    pause: Option<Sender<bool>>,
+    keys: Arc<Keys>,
     stop: Option<Sender<Infallible>>,
     /// Carries the error, if there is one; disconnected when the thread is done.
     result: Receiver<SourceError>,
@@ -115,21 +118,35 @@ impl Capture for Playing {
     }
 
     fn pause(&mut self, on: bool) -> bool {
-        self.pause.as_ref().is_some_and(|pause| pause.send(on).is_ok())
+        self.keys.paused.store(on, Ordering::Release);
+        self.keys.bell.ring();
+        !self.keys.unattended.load(Ordering::Acquire)
     }
 }
 
 impl Drop for Playing {
     fn drop(&mut self) {
         self.stop = None;
-        self.pause = None;
+        self.keys.stopped.store(true, Ordering::Release);
+        self.keys.bell.ring();
         // A thread that hangs in a read (or at a full ring that nobody empties) is left behind.
         while self.result.recv_timeout(Duration::from_millis(800)).is_ok() {}
     }
 }
 
-/// The reading thread's end of the commands.
-struct Control(Receiver<bool>);
+/// What the control thread sets, and rings for. A channel would look for a while before it lets the thread
+/// sleep, which costs as much again as the waking does.
+#[derive(Default)]
+struct Keys {
+    paused: AtomicBool,
+    stopped: AtomicBool,
+    /// Nobody looks at them any more.
+    unattended: AtomicBool,
+    bell: Bell,
+}
+
+/// The reading thread's end of them.
+struct Control(Arc<Keys>);
 
 /// The reel was stopped.
 struct Stopped;
@@ -140,24 +157,35 @@ impl Control {
     fn wait(&self, due: Option<u64>) -> Result<u64, Stopped> {
         let mut paused = 0;
         loop {
-            let command = match due {
-                Some(due) => match self.0.recv_deadline(clock::instant(due.saturating_add(paused))) {
-                    Err(RecvTimeoutError::Timeout) => return Ok(paused),
-                    Err(RecvTimeoutError::Disconnected) => return Err(Stopped),
-                    Ok(on) => on,
-                },
-                None => match self.0.try_recv() {
-                    Err(TryRecvError::Empty) => return Ok(paused),
-                    Err(TryRecvError::Disconnected) => return Err(Stopped),
-                    Ok(on) => on,
-                },
-            };
-            if command {
-                let since = clock::now();
-                while self.0.recv().map_err(|_| Stopped)? {}
-                paused += clock::now().saturating_sub(since);
+            paused += self.sit_out_pause();
+            if self.0.stopped.load(Ordering::Acquire) {
+                return Err(Stopped);
             }
+            let left = due.map_or(0, |due| due.saturating_add(paused).saturating_sub(clock::now()));
+            if left == 0 {
+                return Ok(paused);
+            }
+            self.0.bell.wait(Duration::from_nanos(left));
         }
+    }
+
+    /// Nanoseconds for which it was paused.
+    fn sit_out_pause(&self) -> u64 {
+        let Keys { paused, stopped, bell, .. } = &*self.0;
+        if !paused.load(Ordering::Acquire) {
+            return 0;
+        }
+        let since = clock::now();
+        while paused.load(Ordering::Acquire) && !stopped.load(Ordering::Acquire) {
+            bell.wait(Duration::MAX);
+        }
+        clock::now().saturating_sub(since)
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.0.unattended.store(true, Ordering::Release);
     }
 }
 

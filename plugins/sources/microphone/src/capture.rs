@@ -3,11 +3,12 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use glottis_core::Feed;
-use glottis_core::source::{Capture, SourceError, SourceEvent};
+use glottis_core::source::{Capture, Nudge, SourceError, SourceEvent};
 
 use crate::config::Config;
 use crate::errors;
@@ -51,11 +52,31 @@ pub fn run(host: &mut impl Host, patient: bool, tell: &mut dyn FnMut(SourceEvent
     }
 }
 
+/// What there is to tell: an event, or why there will be nothing more.
+type Word = Result<SourceEvent, SourceError>;
+
+/// The capture's thread's way to tell it.
+struct Teller {
+    words: Sender<Word>,
+    nudge: Arc<Mutex<Option<Nudge>>>,
+}
+
+impl Teller {
+    fn tell(&self, word: Word) {
+        let _ = self.words.send(word);
+        // Behind it: who sets a nudge only now looks for words after that.
+        if let Some(nudge) = &*self.nudge.lock().unwrap_or_else(PoisonError::into_inner) {
+            nudge();
+        }
+    }
+}
+
 /// A microphone that is captured from, or looked for.
 pub struct Listening {
     /// Dropped to stop.
     stop: Option<Sender<Infallible>>,
-    told: Receiver<Result<SourceEvent, SourceError>>,
+    told: Receiver<Word>,
+    nudge: Arc<Mutex<Option<Nudge>>>,
     events: VecDeque<SourceEvent>,
     end: Option<SourceError>,
 }
@@ -67,23 +88,25 @@ impl Listening {
     /// The system gives no thread.
     pub fn start(config: &Config, feed: Feed) -> Result<Listening, SourceError> {
         let (stop, stopped) = bounded(0);
-        let (teller, told) = unbounded();
+        let (words, told) = unbounded();
+        let nudge = Arc::default();
+        let teller = Teller { words, nudge: Arc::clone(&nudge) };
         let config = config.clone();
         spawn("glottis microphone", move || {
             let patient = config.wait;
             if config.unasked {
                 let error = errors::error(errors::NO_CONSTRAINTS, "`device` names no device: the default one is used");
-                let _ = teller.send(Ok(SourceEvent::Error { error, retryable: true }));
+                teller.tell(Ok(SourceEvent::Error { error, retryable: true }));
             }
             let mut system = System::new(config, feed, stopped);
-            let tell = &mut |event| drop(teller.send(Ok(event)));
+            let tell = &mut |event| teller.tell(Ok(event));
             if let Err(error) = run(&mut system, patient, tell) {
                 // Before the stream ends: who sees the end must find the error.
-                let _ = teller.send(Err(error));
+                teller.tell(Err(error));
             }
             system.stop();
         })?;
-        Ok(Listening { stop: Some(stop), told, events: VecDeque::new(), end: None })
+        Ok(Listening { stop: Some(stop), told, nudge, events: VecDeque::new(), end: None })
     }
 
     fn listen(&mut self) {
@@ -106,6 +129,10 @@ pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Sou
 }
 
 impl Capture for Listening {
+    fn nudge_with(&mut self, nudge: Nudge) {
+        *self.nudge.lock().unwrap_or_else(PoisonError::into_inner) = Some(nudge);
+    }
+
     fn event(&mut self) -> Option<SourceEvent> {
         self.listen();
         self.events.pop_front()
