@@ -152,6 +152,23 @@ fn clean_recordings_have_no_fault() {
     }
 }
 
+/// Whatever the rate it was converted to, and with three clicks a second.
+#[test]
+fn a_telephones_band_is_found_behind_clicks() {
+    for (i, name) in VOICES.into_iter().enumerate() {
+        let hz = [16_000_u32, 24_000, 44_100, 48_000, 96_000][i];
+        let voice = voice(name);
+        let peak = voice.iter().fold(0.0_f32, |a, x| a.max(x.abs()));
+        for pass in [3400.0, 3900.0] {
+            let narrow = sixteen(&resample(&scaled(&voice, 0.9 / peak), 16e3, f64::from(hz), pass));
+            assert_eq!(codes(&heard(hz, &narrow)), ["NARROWBAND"], "{name} to {pass} Hz at {hz}");
+            let (mut clicks, third) = (narrow, hz as usize / 3 + 1);
+            clicks.iter_mut().skip(third / 2).step_by(third).for_each(|x| *x = -0.9 * x.signum());
+            assert_eq!(codes(&heard(hz, &clicks)), ["NARROWBAND"], "{name} to {pass} Hz at {hz}, with clicks");
+        }
+    }
+}
+
 /// While a run is on: told once it is sure, once; and again when it was mended and came back.
 #[test]
 fn a_run_is_told_once_of_each_fault() {

@@ -1,13 +1,19 @@
 //! What the sound is like, measured as it passes: sums and counts over a second, nothing judged.
 //! Pipeline thread, or any that listens; no allocation.
 
+use glottis_core::audio::MAX_BLOCK;
 use glottis_core::{Block, Rate};
 
-/// Where the band begins that a telephone does not carry, in Hz. Speech has its sibilants there.
-const HIGH_HZ: f64 = 5500.0;
+use self::sums::{FULL, LOUD, high_pass, sums};
 
-/// A sample this near to full scale may be one that was cut off.
-const FULL: f32 = 0.985;
+mod sums;
+
+/// Blocks in a second.
+const BLOCKS: usize = 100;
+
+/// The loudest one of so many blocks says nothing of the sound above 5.25 kHz: a click, as there is one
+/// where a stream begins in the middle of a word, is as wide as any band.
+const CLICKS: usize = 20;
 
 /// So many of the same value next to each other, and loud, were cut off.
 const FLAT: u32 = 8;
@@ -37,7 +43,8 @@ pub struct Second {
     pub steps: [f64; 2],
     /// Sum of squared differences between frames two apart.
     pub leaps: f64,
-    /// Sum of squares of what lies above 5.5 kHz.
+    /// Sum of squares of what lies above 5.25 kHz, without the twentieth of the blocks with the most of it;
+    /// estimated from 64 frames of each block. 0 at a rate of 8 kHz.
     pub high: f64,
     /// The lowest and the highest mean square of 10 ms.
     pub quietest: f64,
@@ -48,22 +55,29 @@ pub struct Second {
 /// Measures. See the module.
 pub struct Gauge {
     second: Second,
-    blocks: u32,
-    high: [Biquad; 4],
-    /// The two frames before the block, if it follows one.
-    before: Option<[f32; 2]>,
+    blocks: usize,
+    /// Of each block of this second that was measured, what is above 5.25 kHz.
+    highs: [f64; BLOCKS],
+    measured: usize,
+    high_pass: Vec<f32>,
+    /// The last two frames, NaN after none or after lost ones; then room for a block.
+    frames: [f32; 2 + MAX_BLOCK],
+    /// Where the block is expected to begin that follows them.
     next: i64,
+    /// How many of the last frames look cut off at the same level.
     flat: u32,
 }
 
 impl Gauge {
-    /// A gauge for an edge of `rate`.
+    /// A gauge for an edge of `rate`. Allocates, unlike everything after.
     pub fn new(rate: Rate) -> Gauge {
         Gauge {
             second: Second::default(),
             blocks: 0,
-            high: Biquad::steep(HIGH_HZ / f64::from(rate.hz())),
-            before: None,
+            highs: [0.0; BLOCKS],
+            measured: 0,
+            high_pass: high_pass(rate.block()),
+            frames: [f32::NAN; 2 + MAX_BLOCK],
             next: 0,
             flat: 1,
         }
@@ -72,92 +86,72 @@ impl Gauge {
     /// Takes a block; with every hundredth it has a second to tell of.
     pub fn take(&mut self, block: &Block) -> Option<Second> {
         if block.filled() || block.at != self.next {
-            self.before = None;
+            self.frames[..2].fill(f32::NAN);
         }
         self.next = block.end();
         if self.blocks == 0 {
             self.second = Second { at: block.at, quietest: f64::MAX, ..Second::default() };
+            self.measured = 0;
         }
         if !block.filled() {
             self.measure(block.at, block.samples());
         }
         self.blocks += 1;
-        if self.blocks < 100 {
-            return None;
-        }
-        self.blocks = 0;
-        Some(self.second)
+        if self.blocks < BLOCKS { None } else { self.rest() }
     }
 
     /// What was measured since the last whole second, at the end of a stream.
     pub fn rest(&mut self) -> Option<Second> {
-        (std::mem::take(&mut self.blocks) > 0).then_some(self.second)
+        if std::mem::take(&mut self.blocks) == 0 {
+            return None;
+        }
+        let highs = &mut self.highs[..self.measured];
+        let kept = highs.len() - highs.len() / CLICKS;
+        if kept < highs.len() {
+            highs.select_nth_unstable_by(kept, f64::total_cmp);
+        }
+        self.second.high = highs[..kept].iter().sum();
+        Some(self.second)
     }
 
     fn measure(&mut self, at: i64, samples: &[f32]) {
+        let sums = sums(samples, &mut self.frames[..2 + samples.len()], &self.high_pass);
         let second = &mut self.second;
-        let mut squares = 0.0;
-        // Without neighbours the first two frames are compared with nothing.
-        let skip = if self.before.is_some() { 0 } else { 2 };
-        let [mut before2, mut before] = self.before.unwrap_or_default();
-        for (i, &x) in samples.iter().enumerate() {
-            let x = if x.is_finite() { x } else { 0.0 };
-            let square = f64::from(x * x);
-            squares += square;
-            second.sum += f64::from(x);
-            let odd = (at & 1) as usize ^ (i & 1);
-            second.odd += if odd == 1 { square } else { 0.0 };
-            second.zeros += u32::from(x == 0.0);
-            if i >= skip {
-                second.steps[odd ^ 1] += f64::from((x - before) * (x - before));
-                second.leaps += f64::from((x - before2) * (x - before2));
-            }
-            self.flat = if x == before || (x.abs() >= FULL && before.abs() >= FULL && x * before > 0.0) {
-                self.flat + 1
-            } else {
-                1
-            };
-            let needed = if x.abs() >= FULL { FLAT_AT_FULL } else { FLAT };
-            second.clipped += u32::from(x.abs() > 0.25 && self.flat >= needed);
-            let high = self.high.iter_mut().fold(f64::from(x), |x, stage| stage.run(x));
-            second.high += high * high;
-            (before2, before) = (before, x);
-        }
-        second.squares += squares;
+        // Whether the frames with an even number have an odd index in the block.
+        let shift = (at & 1) as usize;
         second.frames += samples.len() as u32;
+        second.zeros += sums.zeros;
+        second.sum += sums.total;
+        let squares = sums.squares[0] + sums.squares[1];
+        second.squares += squares;
+        second.odd += sums.squares[1 ^ shift];
+        second.steps[0] += sums.steps[1 ^ shift];
+        second.steps[1] += sums.steps[shift];
+        second.leaps += sums.leaps;
         let mean = squares / samples.len() as f64;
         second.quietest = second.quietest.min(mean);
         second.loudest = second.loudest.max(mean);
-        self.before = Some([before2, before]);
-    }
-}
-
-/// A stage of a filter, transposed direct form II.
-#[derive(Clone, Copy)]
-struct Biquad {
-    b: [f64; 3],
-    a: [f64; 2],
-    z: [f64; 2],
-}
-
-impl Biquad {
-    /// A Butterworth high-pass of the eighth order at `f` (1 is the sample rate), as four stages; by the
-    /// formulas of R. Bristow-Johnson's cookbook.
-    fn steep(f: f64) -> [Biquad; 4] {
-        let w = std::f64::consts::TAU * f.min(0.49);
-        std::array::from_fn(|k| {
-            let angle = std::f64::consts::PI * (2 * k + 1) as f64 / 16.0;
-            let alpha = w.sin() * angle.cos();
-            let (c, a0) = (w.cos(), 1.0 + alpha);
-            let b = (1.0 + c) / 2.0 / a0;
-            Biquad { b: [b, -2.0 * b, b], a: [-2.0 * c / a0, (1.0 - alpha) / a0], z: [0.0; 2] }
-        })
+        self.highs[self.measured] = sums.high;
+        self.measured += 1;
+        let end = samples.len();
+        if sums.suspect {
+            self.count_clipped(end);
+        } else {
+            // No run of three that could have been cut off ends here: its beginning at most.
+            self.flat = 1 + u32::from(self.frames[end] == self.frames[end + 1]);
+        }
+        self.frames.copy_within(end..end + 2, 0);
     }
 
-    fn run(&mut self, x: f64) -> f64 {
-        let y = self.b[0] * x + self.z[0];
-        self.z[0] = self.b[1] * x - self.a[0] * y + self.z[1];
-        self.z[1] = self.b[2] * x - self.a[1] * y;
-        y
+    /// Counts the frames of a block of so many that were cut off.
+    fn count_clipped(&mut self, frames: usize) {
+        for pair in self.frames[1..2 + frames].windows(2) {
+            let (before, x) = (pair[0], pair[1]);
+            let full = x.abs() >= FULL;
+            let flat = x == before || (full && before.abs() >= FULL && x * before > 0.0);
+            self.flat = if flat { self.flat.saturating_add(1) } else { 1 };
+            let needed = if full { FLAT_AT_FULL } else { FLAT };
+            self.second.clipped += u32::from(x.abs() > LOUD && self.flat >= needed);
+        }
     }
 }

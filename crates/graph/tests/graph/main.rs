@@ -5,6 +5,7 @@
 mod chunks;
 mod config;
 mod events;
+mod gauge;
 mod holes;
 mod idle;
 mod links;
