@@ -1,5 +1,5 @@
 //! Raised priority for the pipeline thread. Called once, on that thread, before it begins; the only system
-//! calls it makes besides waking sinks.
+//! calls it makes besides waking others.
 //!
 //! Only with a live source: one that can wait lets this thread run without a pause, and that must not
 //! stand before everything else. The thread that captures belongs to the sound system's library, which
