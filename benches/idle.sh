@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # What a live session costs while nobody speaks: CPU time and wake-ups of each thread of `glottis run`, with a
-# source of silence in real time and a RAVATAR live session at a simulator in another process.
+# source of silence in real time and a RAVATAR live session at a simulator in another process. Beside it, in the same
+# seconds, a thread that only sleeps, 10 ms at a time: what waking costs on this machine. `× naps` is a thread's CPU
+# time as a multiple of that one's.
 #
 #   benches/idle.sh [SECONDS] [KEY=VALUE …]    SECONDS: 60 where none are given; the rest is for --set
 #
-# Needs Linux and a release build. CPU time is exact (the scheduler's own count), also on a busy machine;
+# Needs Linux, a release build and rustc. CPU time is exact (the scheduler's own count), also on a busy machine;
 # wake-ups are as often as the scheduler let the thread run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,9 +19,13 @@ for key in "$@"; do sets+=(--set "$key"); done
 glottis=${GLOTTIS:-${CARGO_TARGET_DIR:-target}/release/glottis}
 [ -x "$glottis" ] || { echo "build it first: cargo build --release" >&2; exit 2; }
 folder=$(mktemp -d)
-end() { kill "$run" "$sim" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$folder"; }
+end() { kill "$run" "$sim" "$naps" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$folder"; }
 trap end EXIT
-run="" sim=""
+run="" sim="" naps=""
+
+rustc -O -o "$folder/naps" benches/programs/naps.rs
+"$folder/naps" &
+naps=$!
 
 "$glottis" sim ravatar --listen 127.0.0.1:0 >"$folder/sim" &
 sim=$!
@@ -56,7 +62,7 @@ sleep 2
 
 # Thread, its name, nanoseconds on a CPU, times it was put there.
 threads() {
-    for task in /proc/"$run"/task/*; do
+    for task in /proc/{"$naps","$run"}/task/*; do
         read -r ns _ times <"$task/schedstat" && echo "${task##*/} $(tr ' ' '-' <"$task/comm") $ns $times"
     done
 }
@@ -65,12 +71,14 @@ sleep "$seconds"
 threads >"$folder/after"
 
 awk -v seconds="$seconds" '
+    function row(name, cpu, wakes) { printf "| %-16s | %6.3f %% | %6.1f /s | %6.2f |\n", name, cpu, wakes, cpu / bare }
     NR == FNR { ns[$1] = $3; times[$1] = $4; next }
+    { cpu = ($3 - ns[$1]) / seconds / 1e7; wakes = ($4 - times[$1]) / seconds }
+    $2 == "naps" { bare = cpu; row("(naps)", cpu, wakes); next }
     {
-        cpu = ($3 - ns[$1]) / seconds / 1e7; wakes = ($4 - times[$1]) / seconds
-        if (cpu >= 0.001) printf "| %-16s | %6.3f %% | %6.1f /s |\n", $2, cpu, wakes
+        if (cpu >= 0.001) row($2, cpu, wakes)
         all += cpu; every += wakes
     }
-    BEGIN { printf "| %-16s | %8s | %9s |\n|---|--:|--:|\n", "thread", "of a core", "wake-ups" }
-    END { printf "| %-16s | %6.3f %% | %6.1f /s |\n", "all", all, every }
+    BEGIN { printf "| %-16s | %8s | %9s | %6s |\n|---|--:|--:|--:|\n", "thread", "of a core", "wake-ups", "× naps" }
+    END { row("all", all, every) }
 ' "$folder/before" "$folder/after"

@@ -235,7 +235,10 @@ impl Pipeline {
             }
             _ => {}
         }
-        schedule.run(block, taken, signals).is_ok()
+        let done = schedule.run(block, taken, signals).is_ok();
+        // As the thread asks after each.
+        std::hint::black_box(schedule.idle_blocks());
+        done
     }
 }
 

@@ -1,8 +1,20 @@
-//! When to look for the next block. On the pipeline thread; two numbers, real-time safe.
+//! When to look for the next block. On the pipeline thread; one number, real-time safe.
 //!
 //! A live source wakes nobody, so the thread looks by itself: not at all before the block can be there,
 //! and soon after. The beat is that of the source's earliest pushes. One that was held up does not make the
 //! looks after it late, and a clock that runs slower is followed a little with each block.
+
+use std::time::Duration;
+
+/// How often the thread looks for a block that is due.
+pub(crate) const LOOK: Duration = Duration::from_millis(1);
+
+/// The same in nanoseconds.
+pub(crate) const LOOK_NS: u64 = LOOK.as_nanos() as u64;
+
+/// For how long it does: a source that is silent for longer has paused, or lost its device, and is looked for
+/// once in a block. That may make the first block late when it goes on, and no other.
+const PATIENCE: u64 = 100_000_000;
 
 /// A block, in nanoseconds.
 const BLOCK: u64 = 10_000_000;
@@ -22,14 +34,19 @@ pub(crate) struct Beat {
 }
 
 impl Beat {
-    /// When to look again after a block was taken. `pushed`: when the source last pushed; `idle`: blocks that
-    /// may come before anybody needs to look.
-    pub fn next_look(&mut self, pushed: u64, idle: u32) -> u64 {
+    /// A block was taken. `pushed`: when the source last pushed; `idle`: blocks that may come before anybody
+    /// needs to look.
+    pub fn took(&mut self, pushed: u64, idle: u32) {
         let late = pushed.saturating_sub(self.expected);
         // Later by a block or more: it has another beat now.
         let beat = if late > BLOCK { pushed } else { pushed.min(self.expected + late.min(CREEP)) };
         self.expected = beat + BLOCK * (1 + u64::from(idle));
-        self.expected + MARGIN
+    }
+
+    /// When to look again if there is nothing `now`.
+    pub fn next_look(&self, now: u64) -> u64 {
+        let again = if now < self.expected + PATIENCE { LOOK_NS } else { BLOCK };
+        (self.expected + MARGIN).max(now + again)
     }
 }
 
@@ -37,10 +54,16 @@ impl Beat {
 mod tests {
     use super::*;
 
+    /// The look after a block was taken that was just pushed.
+    fn look(beat: &mut Beat, pushed: u64, idle: u32) -> u64 {
+        beat.took(pushed, idle);
+        beat.next_look(pushed)
+    }
+
     /// The look after each of the pushes.
     fn looks(pushes: impl IntoIterator<Item = u64>) -> Vec<u64> {
         let mut beat = Beat::default();
-        pushes.into_iter().map(|pushed| beat.next_look(pushed, 0)).collect()
+        pushes.into_iter().map(|pushed| look(&mut beat, pushed, 0)).collect()
     }
 
     /// `n` pushes from one second on, `period` apart.
@@ -74,12 +97,12 @@ mod tests {
         let push = |i: u64| 1_000_000_000 + i * BLOCK;
         let late = |i: u64| if i % 20 == 1 { push(i) + 7_000_000 } else { push(i) };
         let mut beat = Beat::default();
-        beat.next_look(push(0), 1);
+        beat.took(push(0), 1);
         for second in (2..1000).step_by(2) {
             // What was held up is there by then, for nobody looked for it.
             let seen = late(second);
-            beat.next_look(seen, 0);
-            let look = beat.next_look(seen, 1);
+            beat.took(seen, 0);
+            let look = look(&mut beat, seen, 1);
             assert!((push(second + 2)..=push(second + 2) + MARGIN + CREEP).contains(&look), "{look} for {second}");
         }
     }
@@ -87,9 +110,27 @@ mod tests {
     #[test]
     fn a_second_block_that_is_not_there_yet_is_looked_for() {
         let mut beat = Beat::default();
-        assert_eq!(beat.next_look(5 * BLOCK, 1), 7 * BLOCK + MARGIN);
+        assert_eq!(look(&mut beat, 5 * BLOCK, 1), 7 * BLOCK + MARGIN);
         // The first of the two was there, pushed in time.
-        assert_eq!(beat.next_look(6 * BLOCK, 0), 7 * BLOCK + MARGIN);
+        assert_eq!(look(&mut beat, 6 * BLOCK, 0), 7 * BLOCK + MARGIN);
+    }
+
+    #[test]
+    fn a_block_that_is_due_is_looked_for_each_millisecond_and_one_that_stays_away_less_often() {
+        let mut beat = Beat::default();
+        beat.took(5 * BLOCK, 0);
+        let mut now = beat.next_look(5 * BLOCK);
+        let mut looks = Vec::new();
+        while now < 30 * BLOCK {
+            looks.push(now);
+            now = beat.next_look(now);
+        }
+        let steps: Vec<u64> = looks.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let often = steps.iter().take_while(|&&step| step == LOOK_NS).count() as u64;
+        assert!((PATIENCE / LOOK_NS - 1..=PATIENCE / LOOK_NS).contains(&often), "{often}");
+        assert!(steps[often as usize..].iter().all(|&step| step == BLOCK));
+        // It goes on, and keeps its new beat.
+        assert_eq!(look(&mut beat, 30 * BLOCK + 3, 0), 31 * BLOCK + 3 + MARGIN);
     }
 
     #[test]

@@ -16,8 +16,9 @@ use glottis_core::sync::Bell;
 use ringbuf::traits::{Consumer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
+use crate::beat::LOOK;
 use crate::realtime::{self, Rank};
-use crate::runner::{Ended, LOOK, Next, Runner};
+use crate::runner::{Ended, Next, Runner};
 
 /// Runs that one lane takes.
 pub(crate) const SEATS: usize = 2048;

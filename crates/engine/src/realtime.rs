@@ -1,6 +1,6 @@
 //! Raised priority for the pipeline thread, and for the sinks' where the lowest latency is asked for. Called
 //! once, on that thread, before it begins; with the choice of a CPU the only system calls the pipeline thread
-//! makes besides waking sinks.
+//! makes besides waking others.
 //!
 //! Only with a source that does not wait: one that can wait lets this thread run without a pause, and that must not
 //! stand before everything else. The thread that captures belongs to the sound system's library, which

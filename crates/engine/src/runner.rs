@@ -18,7 +18,7 @@ use glottis_graph::{Outlet, Schedule, Signal, Signals, StepStats};
 use ringbuf::HeapCons;
 use ringbuf::traits::Consumer;
 
-use crate::beat::Beat;
+use crate::beat::{Beat, LOOK, LOOK_NS};
 
 /// An order for the pipeline thread, carried out between blocks and answered by
 /// [`Signal::Applied`].
@@ -93,7 +93,6 @@ pub(crate) struct Runner {
     held: bool,
     processed: u64,
     beat: Beat,
-    due: u64,
 }
 
 /// What a runner is made from.
@@ -106,12 +105,6 @@ pub(crate) struct RunnerParts {
     pub intake: Intake,
     pub woken: bool,
 }
-
-/// How often the thread looks for a block that is due.
-pub(crate) const LOOK: Duration = Duration::from_millis(1);
-
-/// The same in nanoseconds.
-const LOOK_NS: u64 = LOOK.as_nanos() as u64;
 
 /// How long nobody looks where every block wakes the thread.
 const IDLE: u64 = 100_000_000;
@@ -132,7 +125,6 @@ impl Runner {
             held: false,
             processed: 0,
             beat: Beat::default(),
-            due: 0,
         }
     }
 
@@ -196,7 +188,7 @@ impl Runner {
             Ok(()) if self.held => Next::At(taken + LOOK_NS),
             Ok(()) => {
                 if !self.intake.waits() {
-                    self.due = self.beat.next_look(self.intake.pushed(), self.schedule.idle_blocks());
+                    self.beat.took(self.intake.pushed(), self.schedule.idle_blocks());
                 }
                 Next::More
             }
@@ -256,10 +248,10 @@ impl Runner {
         }
     }
 
-    /// When to look for the next block that may matter: when it is due, and then each millisecond.
+    /// When to look for the next block that may matter.
     fn next_look(&self) -> u64 {
         let now = clock::now();
-        if self.woken { now + IDLE } else { self.due.max(now + LOOK_NS) }
+        if self.woken { now + IDLE } else { self.beat.next_look(now) }
     }
 
     /// Sleeps until `due`, unless somebody wakes this thread: a source that can wait does.

@@ -260,8 +260,7 @@ impl Schedule {
         }
     }
 
-    /// Wakes the sinks that have something to do: the pipeline thread's only system call, after its
-    /// work.
+    /// Wakes the sinks that have something to do: a system call, after the pipeline thread's work.
     pub fn wake(&mut self) {
         for (_, outlet) in &mut self.outlets {
             outlet.wake();
