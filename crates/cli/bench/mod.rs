@@ -13,6 +13,7 @@ mod process;
 mod sessions;
 #[cfg(target_os = "linux")]
 mod simulator;
+#[cfg_attr(not(target_os = "linux"), path = "no_threads.rs")]
 mod threads;
 mod throughput;
 

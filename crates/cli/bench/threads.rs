@@ -2,23 +2,49 @@
 //! own: a thread that has ended leaves no figure behind, so they are read again and again.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How often the threads are read: what the last look misses is at most so much of each.
-const LOOK: Duration = Duration::from_millis(10);
+use super::process;
 
-/// Reads the threads until it is asked for the sums.
+/// How often the threads are read: the last look misses at most so much of each, and a tick of the kernel's.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// The watching thread, whose time is nobody's.
+const WATCH: &str = "bench-watch";
+
+/// Reads the threads until it is asked what they spent.
 pub struct Threads {
     done: Arc<AtomicBool>,
     watch: JoinHandle<Accounts>,
 }
 
-/// Name and nanoseconds of CPU, by number, since names repeat.
-pub type Accounts = BTreeMap<u32, (String, u64)>;
+/// Nanoseconds of CPU, without what watching them took.
+#[derive(Default)]
+pub struct Spent {
+    /// Of the whole process since it began. What is missing in `threads` is the end of those that
+    /// ended, after the last look at them.
+    pub total: u64,
+    /// By thread name.
+    pub threads: BTreeMap<String, u64>,
+}
+
+/// A thread, by number, since names repeat.
+struct Account {
+    number: u32,
+    name: String,
+    /// The kernel's account of it; `None` once it has ended.
+    open: Option<File>,
+    ns: u64,
+}
+
+/// Every thread that was seen.
+#[derive(Default)]
+pub struct Accounts(Vec<Account>);
 
 impl Threads {
     /// Begins to watch. `None` where the system does not tell.
@@ -26,55 +52,80 @@ impl Threads {
         fs::metadata("/proc/self/task").ok()?;
         let done = Arc::new(AtomicBool::new(false));
         let seen = done.clone();
-        let watch = std::thread::Builder::new().name("bench-watch".to_owned()).spawn(move || {
-            let mut threads = Accounts::new();
+        let watch = std::thread::Builder::new().name(WATCH.to_owned()).spawn(move || {
+            let mut accounts = Accounts::default();
             while !seen.load(Ordering::Acquire) {
-                read(&mut threads);
+                accounts.read();
                 std::thread::sleep(LOOK);
             }
-            threads
+            accounts.read();
+            accounts
         });
         Some(Threads { done, watch: watch.ok()? })
     }
 
-    /// Nanoseconds of CPU by thread name.
-    pub fn sums(self) -> BTreeMap<String, u64> {
+    /// What was spent so far, and ends the watch.
+    pub fn spent(self) -> Spent {
         self.done.store(true, Ordering::Release);
-        sums(self.watch.join().unwrap_or_default())
+        let mut threads = self.watch.join().unwrap_or_default().sums();
+        let watched = threads.remove(WATCH).unwrap_or(0);
+        // After the last look, so that it is no less than they are together.
+        let total = process::cpu().as_nanos() as u64;
+        Spent { total: total - watched.min(total), threads }
     }
 }
 
 /// What the threads there are have spent so far.
 pub fn now() -> Accounts {
-    let mut accounts = Accounts::new();
-    read(&mut accounts);
+    let mut accounts = Accounts::default();
+    accounts.read();
     accounts
 }
 
 /// Nanoseconds of CPU since `before` by thread name, of the threads there still are.
 pub fn since(before: &Accounts) -> BTreeMap<String, u64> {
     let mut accounts = now();
-    for (number, (_, ns)) in &mut accounts {
-        *ns -= before.get(number).map_or(0, |(_, before)| *before).min(*ns);
+    for account in &mut accounts.0 {
+        let before = before.0.iter().find(|before| before.number == account.number);
+        account.ns -= before.map_or(0, |before| before.ns).min(account.ns);
     }
-    sums(accounts)
+    accounts.sums()
 }
 
-fn sums(accounts: Accounts) -> BTreeMap<String, u64> {
-    let mut sums = BTreeMap::new();
-    for (name, ns) in accounts.into_values() {
-        *sums.entry(name).or_insert(0) += ns;
+impl Accounts {
+    /// The latest figures of every thread there is.
+    fn read(&mut self) {
+        for entry in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+            let Some(number) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else { continue };
+            if self.0.iter().any(|account| account.number == number && account.open.is_some()) {
+                continue;
+            }
+            let file = |name: &str| entry.path().join(name);
+            let (Ok(name), Ok(open)) = (fs::read_to_string(file("comm")), File::open(file("schedstat"))) else {
+                continue;
+            };
+            self.0.push(Account { number, name: name.trim().to_owned(), open: Some(open), ns: 0 });
+        }
+        self.0.iter_mut().for_each(Account::read);
     }
-    sums
+
+    fn sums(self) -> BTreeMap<String, u64> {
+        let mut sums = BTreeMap::new();
+        for account in self.0 {
+            *sums.entry(account.name).or_insert(0) += account.ns;
+        }
+        sums
+    }
 }
 
-/// The latest figures of every thread there is.
-fn read(threads: &mut Accounts) {
-    for entry in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
-        let Some(number) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else { continue };
-        let file = |name: &str| fs::read_to_string(entry.path().join(name));
-        let (Ok(name), Ok(spent)) = (file("comm"), file("schedstat")) else { continue };
-        let spent = spent.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
-        threads.insert(number, (name.trim().to_owned(), spent));
+impl Account {
+    fn read(&mut self) {
+        let mut text = [0; 64];
+        let Some(read) = self.open.as_ref().map(|file| file.read_at(&mut text, 0)) else { return };
+        let figures = read.ok().and_then(|read| std::str::from_utf8(&text[..read]).ok()).unwrap_or_default();
+        match figures.split(' ').next().and_then(|ns| ns.parse().ok()) {
+            Some(ns) => self.ns = ns,
+            None => self.open = None,
+        }
     }
 }

@@ -7,12 +7,17 @@ use std::sync::{Arc, Mutex};
 use glottis::{Config, Event, EventKind, Pipeline, Registry, Report};
 use serde::Serialize;
 
-use super::threads::Threads;
+use super::threads::{Spent, Threads};
 use crate::args::Common;
 use crate::{allocations, explain, run};
 
 /// The threads of a source that can wait: one reads and feeds, and that of `stdin` has another read for it.
 const SOURCES: [&str; 2] = ["glottis source", "glottis stdin"];
+
+/// The thread of the nodes, cut as the kernel cuts names.
+const PIPELINE: &str = "glottis-pipelin";
+
+const SINKS: &str = "glottis-sinks";
 
 /// Where allocations are counted, in levels: those are told every 100 ms of audio.
 struct Window {
@@ -33,7 +38,7 @@ impl Window {
 struct Found {
     /// Seconds of audio.
     audio_s: f64,
-    /// Seconds of CPU for all of it, the start of the program included.
+    /// Seconds of CPU for all of it, the start of the program included, and without what measuring took.
     cpu_s: f64,
     /// Audio by CPU.
     times_real_time: f64,
@@ -69,12 +74,12 @@ pub fn throughput(file: &Path, common: &Common) -> ExitCode {
         Ok(report) => report,
         Err(code) => return code,
     };
-    let sums = threads.map(Threads::sums).unwrap_or_default();
+    let spent = threads.map(Threads::spent);
     if report.exit != Some(0) {
         return run::conclude(&report, None, common.json);
     }
     let allocations = if again { allocations_of(&config, &registry, Window::of(seconds(&report))) } else { None };
-    print(&found(&report, &|name| *sums.get(name).unwrap_or(&0), allocations), common.json);
+    print(&found(&report, spent, allocations), common.json);
     ExitCode::SUCCESS
 }
 
@@ -144,31 +149,38 @@ impl Steady {
     }
 }
 
-fn found(report: &Report, thread: &dyn Fn(&str) -> u64, allocations: Option<usize>) -> Found {
+fn found(report: &Report, spent: Option<Spent>, allocations: Option<usize>) -> Found {
     let audio_s = seconds(report);
     let blocks = (audio_s * 100.0).max(1.0);
-    let total = report.cpu_s * 1e9;
+    let Spent { total, threads } =
+        spent.unwrap_or_else(|| Spent { total: (report.cpu_s * 1e9) as u64, ..Spent::default() });
+    let total = total.max(1) as f64;
+    let thread = |name: &str| *threads.get(name).unwrap_or(&0) as f64;
     let mut stages = Vec::new();
     let mut stage = |name: &str, ns: f64| {
         stages.push(Stage { name: name.to_owned(), ns_per_block: ns / blocks, share: ns / total });
     };
-    stage("source (read, downmix, blocks)", SOURCES.iter().map(|name| thread(name) as f64).sum());
-    let pipeline = thread("glottis-pipelin") as f64;
-    let mut nodes = 0.0;
-    for node in &report.nodes {
-        let spent = (node.mean_ns * node.blocks) as f64;
-        nodes += spent;
-        stage(&node.name, spent);
+    let seen: f64 = threads.values().map(|&ns| ns as f64).sum();
+    let (source, sinks) = (SOURCES.iter().map(|name| thread(name)).sum(), thread(SINKS));
+    let unseen = (total - seen).max(0.0);
+    // Nodes are timed by the clock. So they tell what their thread spent after it was last seen, but also how
+    // long it was interrupted.
+    let took = || report.nodes.iter().map(|node| (node.mean_ns * node.blocks) as f64);
+    let nodes: f64 = took().sum();
+    let pipeline = nodes.clamp(thread(PIPELINE), thread(PIPELINE) + unseen);
+    let fit = (pipeline / nodes.max(1.0)).min(1.0);
+    stage("source (read, downmix, blocks)", source);
+    for (node, took) in report.nodes.iter().zip(took()) {
+        stage(&node.name, took * fit);
     }
-    stage("outlets (segment, chunk, encode)", (pipeline - nodes).max(0.0));
-    stage("sinks (messages, writing)", thread("glottis-sinks") as f64);
-    let rest = 1.0 - stages.iter().map(|stage| stage.share).sum::<f64>();
-    let ns = rest.max(0.0) * total;
-    stages.push(Stage { name: "start, control and the rest".to_owned(), ns_per_block: ns / blocks, share: ns / total });
+    stage("outlets (segment, chunk, encode)", pipeline - nodes * fit);
+    stage("sinks (messages, writing)", sinks);
+    stage("start and control", seen - source - thread(PIPELINE) - sinks);
+    stage("other threads, and ends of these", unseen - (pipeline - thread(PIPELINE)));
     Found {
         audio_s,
-        cpu_s: report.cpu_s,
-        times_real_time: audio_s / report.cpu_s.max(1e-9),
+        cpu_s: total * 1e-9,
+        times_real_time: audio_s / (total * 1e-9),
         ns_per_block: total / blocks,
         stages,
         allocations,

@@ -67,10 +67,6 @@ pub const STEP_NS: u64 = 1_000_000_000;
 /// beyond what the loop knows moves the stream by that much times 5 s at most.
 const LOOP: f64 = 0.07;
 
-/// An error beyond this says no more than this does, in seconds: a stall, or a jump that takes all the
-/// stretch there is anyway.
-const LARGE: f64 = 0.01;
-
 /// Keeps a device's stream on the clock of the system: says, second by second, by how much to stretch
 /// it.
 ///
@@ -85,7 +81,8 @@ pub struct Steady {
     seen: usize,
     /// How late the stream was to begin with: it is kept there.
     level: f64,
-    last: Option<u64>,
+    /// When the last step was, in nanoseconds.
+    last: u64,
     /// By how many millionths the device is slow, as found so far.
     slow: f64,
     ppm: f64,
@@ -95,15 +92,15 @@ impl Steady {
     /// Begins anew: another device, or the same after a loss. It may well be the same, so what is known
     /// of its clock, and the stretch, stay.
     pub fn restart(&mut self) {
-        (self.seen, self.last) = (0, None);
+        self.seen = 0;
     }
 
     /// Takes the least lateness, since the last step, of the stream as it leaves the converter (in
     /// nanoseconds), and returns by how many millionths to stretch from `now` on: at most [`MOST_PPM`],
     /// and at most [`SLEW_PPM`] for each second more or less than before.
     pub fn step(&mut self, now: u64, lateness: i64) -> f64 {
-        let passed = self.last.map_or(0.0, |last| now.saturating_sub(last) as f64 * 1e-9);
-        self.last = Some(now);
+        let passed = now.saturating_sub(self.last) as f64 * 1e-9;
+        self.last = now;
         self.late = [self.late[1], self.late[2], lateness as f64 * 1e-9];
         self.seen += 1;
         let mut sorted = self.late;
@@ -113,10 +110,10 @@ impl Steady {
             self.level = median;
             return self.ppm;
         }
-        let error = (median - self.level).clamp(-LARGE, LARGE);
+        let error = median - self.level;
         let wanted = self.slow + 2.0 * LOOP * error * 1e6;
-        // What cannot be followed teaches nothing.
-        if wanted.abs() < MOST_PPM || wanted * error < 0.0 {
+        // What cannot be followed teaches nothing: a stall, or a clock that is wildly off.
+        if wanted.abs() < MOST_PPM {
             self.slow = (self.slow + LOOP * LOOP * error * 1e6 * passed).clamp(-MOST_PPM, MOST_PPM);
         }
         let most = SLEW_PPM * passed;

@@ -17,6 +17,12 @@ impl Device {
         Device { ppm, seed, late: 0.0 }
     }
 
+    /// Lets `ns` pass on a machine that is never late. The lateness.
+    fn drift(&mut self, ns: u64) -> i64 {
+        self.late -= ns as f64 * self.ppm * 1e-6;
+        self.late as i64
+    }
+
     /// Lets `ns` pass, with the stream stretched by `stretch`. The least lateness of the callbacks.
     fn pass(&mut self, ns: u64, stretch: f64) -> i64 {
         self.late -= ns as f64 * (self.ppm + stretch) * 1e-6;
@@ -38,7 +44,36 @@ fn the_drift_of_a_device_is_found_within_minutes_whatever_the_machine_does() {
         let found = drift.ppm().expect("five minutes are enough");
         assert!((found - ppm).abs() < 4.0, "{ppm} ppm: found {found:.1}");
     }
-    assert_eq!(Drift::default().ppm(), None);
+}
+
+/// Half a minute of windows of a device without jitter.
+fn half_a_minute(drift: &mut Drift, device: &mut Device, begin: u64) -> Vec<Option<f64>> {
+    let windows = (begin + 1..=begin + 6).map(|window| {
+        drift.add(window * WINDOW_NS, device.drift(WINDOW_NS));
+        drift.ppm()
+    });
+    windows.collect()
+}
+
+#[test]
+fn nothing_is_said_of_a_drift_before_half_a_minute_nor_of_another_device() {
+    let (mut drift, mut device) = (Drift::default(), Device::new(100.0, 1));
+    let said = half_a_minute(&mut drift, &mut device, 0);
+    assert!(said[..5] == [None; 5] && (said[5].expect("enough") - 100.0).abs() < 0.1, "{said:?}");
+    drift.reset();
+    let said = half_a_minute(&mut drift, &mut Device::new(-100.0, 1), 6);
+    assert!(said[..5] == [None; 5] && (said[5].expect("enough") + 100.0).abs() < 0.1, "{said:?}");
+}
+
+#[test]
+fn a_drift_of_more_than_five_minutes_ago_is_forgotten() {
+    let (mut drift, mut device) = (Drift::default(), Device::new(300.0, 1));
+    for window in 0..120 {
+        device.ppm = if window < 60 { 300.0 } else { -20.0 };
+        drift.add(window * WINDOW_NS, device.drift(WINDOW_NS));
+    }
+    let found = drift.ppm().expect("ten minutes are enough");
+    assert!((found + 20.0).abs() < 0.1, "{found:.1}");
 }
 
 /// A device's day, corrected: how late its stream was at least and at most, in milliseconds.
@@ -84,6 +119,15 @@ fn a_clock_that_is_wildly_off_is_not_followed() {
         assert!(stretch.abs() <= MOST_PPM);
     }
     assert_eq!(stretch, -MOST_PPM, "as far as it goes");
+}
+
+#[test]
+fn one_look_that_a_stall_spoils_moves_nothing() {
+    let mut steady = Steady::default();
+    for second in 1..=60 {
+        let late = if second % 10 == 0 { 300_000_000 } else { 1_000_000 };
+        assert_eq!(steady.step(second * STEP_NS, late), 0.0, "second {second}");
+    }
 }
 
 #[test]
