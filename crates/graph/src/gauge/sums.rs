@@ -7,7 +7,7 @@
 use multiversion::multiversion;
 
 /// Lanes of the plain sums. Even, so that a lane holds frames with an even number, or with an odd one.
-const LANES: usize = 8;
+const LANES: usize = 16;
 
 /// Where the band begins that a telephone does not carry, in Hz. Speech has its sibilants there.
 const HIGH_HZ: f64 = 5250.0;
