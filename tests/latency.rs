@@ -51,7 +51,7 @@ fn one_object_for_programs_and_a_table_for_people() {
     assert!(!project.path("out.wav").exists(), "the sink's own file is not written");
 
     let table = bench(&project, &["--each"], &[]);
-    for word in ["node resample", "fill", "network", "rest", "total", "100.0%", "burst   0"] {
+    for word in ["node resample", "fill", "source", "take", "network", "rest", "total", "100.0%", "burst   0"] {
         assert!(table.stdout.contains(word), "no `{word}`:\n{}", table.stdout);
     }
     table.exits(0);

@@ -26,7 +26,7 @@ use tree::Tree;
 pub const LATENCY: Param = Param::new(
     "latency",
     Kind::Choice(&["normal", "lowest"]),
-    "lowest: every block wakes the pipeline thread, for one system call in the capture callback; normal: it looks when the next one is due",
+    "lowest: every block wakes the pipeline thread, for one system call in the capture callback, and a run's own threads share one CPU (Linux); normal: the thread looks when the next one is due",
 )
 .default("\"normal\"");
 

@@ -123,6 +123,8 @@ pub fn adds_up(sink: &SinkLatency) {
         for (stage, ns) in sink.stages.iter().zip(&burst.stages_ns).skip(1) {
             // A position between two samples is known to a fraction of one, and so is the stage it bounds.
             assert!(*ns > -100_000, "{} took {ns} ns: {burst:?}", stage.name);
+            // Between two readings of one clock.
+            assert!(stage.name != "take" || *ns >= 0, "taken {ns} ns after it was pushed: {burst:?}");
         }
     }
     let shares: f64 = sink.stages.iter().map(|stage| stage.share).sum();

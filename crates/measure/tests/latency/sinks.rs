@@ -23,7 +23,7 @@ fn every_format_of_a_file() {
         ("ndjson", "message = '{\"n\":{seq},\"a\":{\"pcm\":\"{audio}\"}}'\n"),
     ] {
         let found = sink(&format!("type = \"file\"\npath = \"out.{format}\"\nformat = \"{format}\"\n{more}"));
-        assert_eq!(found.until, "written", "{format}");
+        assert_eq!((found.until, found.bare_us), ("written", None), "{format}");
         assert!(found.algorithmic.doors.abs() < 1.0, "{format}: {:?}", found.algorithmic);
         assert_eq!(stage(&found, "network").us.max, 0.0);
     }
@@ -50,6 +50,8 @@ fn live_pcm_to_the_ravatar_simulator() {
     // A chunk is 256 ms: the wait for it is the largest part by far.
     assert!(stage(&found, "fill").us.max > 100_000.0, "{found:?}");
     assert!(found.added_us.n > 5, "{:?}", found.added_us);
+    // What the machine takes by itself, a hundred times.
+    assert!(found.bare_us.is_some_and(|bare| bare.n == 100 && bare.p50 > 0.0), "{:?}", found.bare_us);
 }
 
 /// A turn is a blob, and whatever it is wrapped in is unwrapped.
