@@ -1,10 +1,12 @@
 //! What a whole cycle costs: 10 ms of a device's samples through feed, ring and tree into the
-//! queues of 1, 3 and 10 sinks, and out again. One thread, 48 kHz stereo in, 16 kHz out.
+//! queues of 1, 3 and 10 sinks, and out again, beside a copy of the block. One thread, 48 kHz stereo in,
+//! 16 kHz out.
 //!
 //! `cargo bench --bench block_path`
 
 #[path = "../tests/cycle/mod.rs"]
 mod cycle;
+mod yardstick;
 
 use std::hint::black_box;
 
@@ -44,6 +46,7 @@ fn block_path(c: &mut Criterion) {
         for (i, sample) in block.samples_mut().iter_mut().enumerate() {
             *sample = (i as f32 * 0.05).sin() * 0.3;
         }
+        yardstick::copy(&mut group, sinks, block.samples());
         group.bench_function(BenchmarkId::new("run", sinks), |b| {
             b.iter(|| {
                 all.pipeline.schedule.run(&block, 0, &mut all.pipeline.signals).expect("no node fails");

@@ -58,7 +58,7 @@ fn atomic(c: &mut Criterion) {
         }
     });
     let mut number = 0;
-    c.bench_function("handoff/a number, both spinning", |b| {
+    c.benchmark_group("handoff, both spinning").bench_function("a number", |b| {
         b.iter(|| {
             number += 1;
             shared.asked.store(number, Ordering::Release);
@@ -86,7 +86,7 @@ fn block(c: &mut Criterion) {
     });
     let samples = vec![0.1; rate.block()];
     let mut number = 0;
-    c.bench_function("handoff/a block, both spinning", |b| {
+    c.benchmark_group("handoff, both spinning").bench_function("a block", |b| {
         b.iter(|| {
             number += 1;
             feed.push_mono(&samples, 0);
@@ -107,7 +107,7 @@ fn unpark(c: &mut Criterion) {
         }
     });
     let mut number = 0;
-    c.bench_function("handoff/a number, to a parked thread", |b| {
+    c.benchmark_group("handoff, one asleep").bench_function("a number", |b| {
         b.iter_custom(|times| {
             asleep(times, || {
                 number += 1;
@@ -136,7 +136,7 @@ fn packet(c: &mut Criterion) {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime of one thread");
     let task = runtime.spawn(take_all(inlet, shared.clone()));
     let mut number = 0;
-    c.bench_function("handoff/a packet, to a sleeping task", |b| {
+    c.benchmark_group("handoff, one asleep").bench_function("a packet", |b| {
         b.iter_custom(|times| {
             asleep(times, || {
                 let body = outfeed.body().expect("the queue is empty");

@@ -34,7 +34,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 /// Every file in `examples/pipelines/`.
 pub fn examples() -> Vec<Shown> {
     let read = |file: PathBuf| (file.display().to_string(), std::fs::read_to_string(&file).expect("text"));
-    let examples: Vec<_> = files(&root().join("examples/pipelines"), ".toml").into_iter().map(read).collect();
+    let examples: Vec<_> = files(&root().join("examples/pipelines"), "").into_iter().map(read).collect();
     assert!(examples.len() >= 4, "{examples:?}");
     examples
 }
