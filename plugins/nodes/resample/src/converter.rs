@@ -18,7 +18,7 @@ const LOUDEST: f32 = 1e9;
 /// a year, stays behind this trait.
 pub(crate) trait Converter: Send {
     /// Turns one input block into one output block. Real-time safe. Samples that cannot be sound count
-    /// as silence, see [`copy_clean`].
+    /// as silence, see [`clean`].
     fn convert(&mut self, input: &[f32], output: &mut [f32]) -> Result<(), Fault>;
 
     /// Forgets all it heard. Real-time safe.
@@ -40,12 +40,17 @@ pub(crate) fn build(quality: Quality, from: Rate, to: Rate) -> Result<Box<dyn Co
     }
 }
 
-/// Copies samples, with silence in place of what is not finite or beyond [`LOUDEST`]: as many as the
-/// shorter of the two slices holds. Real-time safe.
+/// A sample, or silence where it is not finite or beyond [`LOUDEST`].
+#[inline(always)]
+pub(crate) fn clean(sample: f32) -> f32 {
+    if sample.abs() <= LOUDEST { sample } else { 0.0 }
+}
+
+/// Copies samples, [`clean`], as many as the shorter of the two slices holds. Real-time safe.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2+fma", "x86_64+sse4.1"))]
-pub(crate) fn copy_clean(samples: &[f32], clean: &mut [f32]) {
-    for (clean, &sample) in clean.iter_mut().zip(samples) {
-        *clean = if sample.abs() <= LOUDEST { sample } else { 0.0 };
+pub(crate) fn copy_clean(samples: &[f32], copy: &mut [f32]) {
+    for (copy, &sample) in copy.iter_mut().zip(samples) {
+        *copy = clean(sample);
     }
 }
 

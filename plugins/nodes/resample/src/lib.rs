@@ -18,12 +18,16 @@
 //! assert_eq!((output.samples().len(), output.at), (160, -34));
 //! ```
 
+mod bank;
 mod config;
 mod converter;
 mod fft;
 mod filter;
+mod fused;
 mod polyphase;
 mod resample;
+mod rows;
+mod streams;
 
 pub use config::Quality;
 pub use resample::Resample;
