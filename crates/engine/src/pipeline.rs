@@ -34,12 +34,16 @@ use crate::threads::Threads;
 /// a sound server that was kept from running delivers all at once.
 const CAPTURE_BLOCKS: usize = 200;
 
+/// The same where the source can wait: half of it is handed over at a time, and all of it is used, so that more
+/// would be memory only.
+const FAST_BLOCKS: usize = 100;
+
 /// Signals the pipeline thread can be ahead of the control thread: with a live source those of half a
 /// minute, and the pipeline thread is not woken to make room.
 const SIGNALS: usize = 384;
 
 /// The same where the source can wait, and the pipeline thread with it.
-const FAST_SIGNALS: usize = 4096;
+const FAST_SIGNALS: usize = 1024;
 
 /// A checked configuration, ready to start.
 pub struct Pipeline {
@@ -257,7 +261,8 @@ impl Ready {
         let woken = self.is_woken();
         let Ready { parts, graph, interrupted, .. } = self;
         let waits = parts.known.waits;
-        let (mut feed, intake) = capture_ring(parts.known.rate, CAPTURE_BLOCKS, waits);
+        let blocks = if waits { FAST_BLOCKS } else { CAPTURE_BLOCKS };
+        let (mut feed, intake) = capture_ring(parts.known.rate, blocks, waits);
         if woken {
             feed.wake_at_once();
         }
