@@ -81,8 +81,10 @@ fn speech_right_after_the_return_of_a_device_has_what_there_is_before_it() {
         assert_eq!(holes.len(), 3);
         let tape = sound::samples(&project.read("tape.raw"));
         for (at, frames) in holes {
-            // But for what the resampler still has of the sound before it.
-            assert!(tape[at / 3 + 64..(at + frames) / 3].iter().all(|sample| *sample == 0), "a hole is silence");
+            // But for what the resampler still has of the sound before it, and has already of that behind it.
+            let hole = &tape[at / 3 + 64..(at + frames) / 3 - 64];
+            let loud = hole.iter().position(|sample| *sample != 0);
+            assert_eq!(loud, None, "a hole of {} frames is silence", hole.len());
         }
         true
     });
