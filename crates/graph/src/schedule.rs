@@ -91,7 +91,8 @@ pub struct Schedule {
     rates: Box<[Rate]>,
     watch: Stopwatch,
     meter: Meter,
-    gauge: Option<Gauge>,
+    /// In a box: a schedule is moved a few times before it runs.
+    gauge: Option<Box<Gauge>>,
     next: i64,
     /// The hole that silence is standing in for, as far as it is known.
     hole: Option<Span>,
@@ -118,7 +119,7 @@ impl Schedule {
 
     /// From now on tells each second what the source sounds like. Before the first block.
     pub fn gauge(&mut self) {
-        self.gauge = Some(Gauge::new(self.rates[0]));
+        self.gauge = Some(Box::new(Gauge::new(self.rates[0])));
     }
 
     /// Continues a stream whose next frame is `at`, a whole number of blocks, instead of beginning one
