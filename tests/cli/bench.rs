@@ -12,7 +12,7 @@ const PIPELINE: &str = "[source]\ntype = \"file\"\npath = \"in.wav\"\n[[node]]\n
 /// recording, the more of its threads end between two looks: then nobody knows which spent it, but none of it is lost.
 #[test]
 fn throughput_tells_each_stage_and_the_shares_add_up() {
-    for (frames, repeats) in [(1_600, 5), (3 * 16_000, 5), (600 * 16_000, 1)] {
+    for (frames, repeats) in [(1_600, 5), (3 * 16_000, 5), (600 * 16_000, 3)] {
         let project = Project::new(PIPELINE).with("in.wav", sound::wav(16_000, 1, &sound::noise(frames, 3)));
         let file = project.path("pipeline.toml");
         for _ in 0..repeats {
@@ -21,8 +21,19 @@ fn throughput_tells_each_stage_and_the_shares_add_up() {
             assert_eq!((&found["audio_s"], &found["balanced"]), (&(frames as f64 / 16_000.0).into(), &true.into()));
             assert_eq!(found["allocations"].is_u64(), frames > 16_000, "of more than a second of audio: {found}");
             adds_up(&found);
+            // Ten minutes are long enough for every thread to be seen at work, under its own name.
+            let share = |name: &str| share(&found, |stage| stage.starts_with(name));
+            let pipeline = share("gain") + share("outlets");
+            assert!(frames < 600 * 16_000 || (pipeline > 0.05 && share("source") > 0.05), "{found}");
         }
     }
+}
+
+/// What the stages of such names take of the whole.
+fn share(found: &Value, named: impl Fn(&str) -> bool) -> f64 {
+    let stages = found["stages"].as_array().expect("stages").iter();
+    let named = stages.filter(|stage| stage["name"].as_str().is_some_and(&named));
+    named.filter_map(|stage| stage["share"].as_f64()).sum()
 }
 
 fn adds_up(found: &Value) {

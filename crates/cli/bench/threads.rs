@@ -36,9 +36,10 @@ pub struct Spent {
 /// A thread, by number, since names repeat.
 struct Account {
     number: u32,
+    /// As last read: a thread begins with the name of the one that started it.
     name: String,
-    /// The kernel's account of it; `None` once it has ended.
-    open: Option<File>,
+    /// Its name, and the kernel's account of it; `None` once it has ended.
+    open: Option<[File; 2]>,
     ns: u64,
 }
 
@@ -100,11 +101,9 @@ impl Accounts {
             if self.0.iter().any(|account| account.number == number && account.open.is_some()) {
                 continue;
             }
-            let file = |name: &str| entry.path().join(name);
-            let (Ok(name), Ok(open)) = (fs::read_to_string(file("comm")), File::open(file("schedstat"))) else {
-                continue;
-            };
-            self.0.push(Account { number, name: name.trim().to_owned(), open: Some(open), ns: 0 });
+            let file = |name: &str| File::open(entry.path().join(name));
+            let (Ok(name), Ok(figures)) = (file("comm"), file("schedstat")) else { continue };
+            self.0.push(Account { number, name: String::new(), open: Some([name, figures]), ns: 0 });
         }
         self.0.iter_mut().for_each(Account::read);
     }
@@ -120,12 +119,20 @@ impl Accounts {
 
 impl Account {
     fn read(&mut self) {
-        let mut text = [0; 64];
-        let Some(read) = self.open.as_ref().map(|file| file.read_at(&mut text, 0)) else { return };
-        let figures = read.ok().and_then(|read| std::str::from_utf8(&text[..read]).ok()).unwrap_or_default();
-        match figures.split(' ').next().and_then(|ns| ns.parse().ok()) {
-            Some(ns) => self.ns = ns,
-            None => self.open = None,
+        let Some([name, figures]) = &self.open else { return };
+        let figures = text(figures);
+        let ns = figures.as_deref().and_then(|figures| figures.split(' ').next()?.parse().ok());
+        // Both, or what was read before.
+        match (text(name), ns) {
+            (Some(name), Some(ns)) => (self.name, self.ns) = (name.trim().to_owned(), ns),
+            _ => self.open = None,
         }
     }
+}
+
+/// What stands in a small file now; `None` once the thread it tells of has ended.
+fn text(file: &File) -> Option<String> {
+    let mut bytes = [0; 64];
+    let read = file.read_at(&mut bytes, 0).ok()?;
+    String::from_utf8(bytes[..read].to_vec()).ok()
 }
