@@ -166,11 +166,10 @@ pub struct Latency {
 
 impl NodeReport {
     pub(crate) fn read(name: &str, stats: &StepStats) -> NodeReport {
-        let blocks = stats.blocks.load(Relaxed);
         NodeReport {
             name: name.to_owned(),
-            blocks,
-            mean_ns: stats.total_ns.load(Relaxed).checked_div(blocks).unwrap_or(0),
+            blocks: stats.blocks.load(Relaxed),
+            mean_ns: stats.mean_ns(),
             max_ns: stats.max_ns.load(Relaxed),
             faults: stats.faults.load(Relaxed),
             overruns: stats.overruns.load(Relaxed),
@@ -275,4 +274,18 @@ pub(crate) fn peak_rss() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).map_or(0, |kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_one_block_in_seven_is_timed_the_mean_is_of_those() {
+        let stats = StepStats::default();
+        for (figure, value) in [(&stats.blocks, 70), (&stats.timed, 10), (&stats.total_ns, 5_000)] {
+            figure.store(value, Relaxed);
+        }
+        assert_eq!(NodeReport::read("vad", &stats).mean_ns, 500);
+    }
 }
