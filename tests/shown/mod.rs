@@ -31,10 +31,10 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Every file in `examples/pipelines/`.
+/// Every configuration in `examples/pipelines/`. What running them leaves beside them is none.
 pub fn examples() -> Vec<Shown> {
     let read = |file: PathBuf| (file.display().to_string(), std::fs::read_to_string(&file).expect("text"));
-    let examples: Vec<_> = files(&root().join("examples/pipelines"), "").into_iter().map(read).collect();
+    let examples: Vec<_> = files(&root().join("examples/pipelines"), ".toml").into_iter().map(read).collect();
     assert!(examples.len() >= 4, "{examples:?}");
     examples
 }
