@@ -136,3 +136,31 @@ fn text(file: &File) -> Option<String> {
     let read = file.read_at(&mut bytes, 0).ok()?;
     String::from_utf8(bytes[..read].to_vec()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_was_seen_before_it_had_its_name_is_found_under_that() {
+        let (rename, told) = channel::<()>();
+        let (renamed, done) = channel::<()>();
+        let thread = std::thread::Builder::new().name("of another".to_owned()).spawn(move || {
+            told.recv().expect("the test goes on");
+            fs::write("/proc/thread-self/comm", "its own").expect("a thread may name itself");
+            renamed.send(()).expect("the test waits");
+            // Until it has been read again.
+            let _ = told.recv();
+        });
+        let mut accounts = now();
+        rename.send(()).expect("the thread waits");
+        done.recv().expect("it has its name");
+        accounts.read();
+        drop(rename);
+        thread.expect("a thread").join().expect("no panic");
+        let sums = accounts.sums();
+        assert!(sums.contains_key("its own") && !sums.contains_key("of another"), "{sums:?}");
+    }
+}
