@@ -17,7 +17,7 @@ use crate::packet::{Body, Packet, PacketKind, Receipt};
 use crate::sink::{Answer, SinkCommand, SinkError, TurnMode};
 pub use crate::stats::SinkStats;
 use crate::sync::ring::{Consumer, HeapCons, HeapProd, HeapRb, Observer, Producer, Split};
-use crate::sync::{AtomicBool, AtomicU8, AtomicU64, AtomicWaker, Sleeper, park_timeout};
+use crate::sync::{Alarm, AtomicBool, AtomicU8, AtomicU64, Rouser, Sleeper, park_timeout};
 
 /// Whether a sink can take audio.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,7 +56,7 @@ struct Shared {
     /// Stop now: what is queued is not wanted any more.
     halted: AtomicBool,
     /// Wakes the sink's task.
-    sink: AtomicWaker,
+    sink: Alarm,
     /// The pipeline thread, once it waits for room (only with a source that can wait).
     pipeline: Sleeper,
 }
@@ -71,6 +71,7 @@ pub fn queue(packets: usize, body_bytes: usize, emit: Emit) -> (Outfeed, Inlet, 
     let (empty_in, empty_out) = HeapRb::new(packets).split();
     let stack = (0..packets).map(|_| Body::with_capacity(body_bytes)).collect();
     let (command_in, command_out) = crossbeam_channel::unbounded();
+    let (sink, rouser) = Alarm::new();
     let shared = Arc::new(Shared {
         stats: Arc::default(),
         link: AtomicU8::new(Link::Opening as u8),
@@ -78,11 +79,18 @@ pub fn queue(packets: usize, body_bytes: usize, emit: Emit) -> (Outfeed, Inlet, 
         turn: AtomicU8::new(TurnMode::Auto as u8),
         closed: AtomicBool::new(false),
         halted: AtomicBool::new(false),
-        sink: AtomicWaker::new(),
+        sink,
         pipeline: Sleeper::default(),
     });
-    let outfeed =
-        Outfeed { filled: filled_in, empty: empty_out, stack, capacity: packets, fresh: false, shared: shared.clone() };
+    let outfeed = Outfeed {
+        filled: filled_in,
+        empty: empty_out,
+        stack,
+        capacity: packets,
+        fresh: false,
+        rouser,
+        shared: shared.clone(),
+    };
     let control = Control { commands: command_in, shared: shared.clone() };
     let inlet = Inlet {
         filled: filled_out,
@@ -108,6 +116,7 @@ pub struct Outfeed {
     stack: Vec<Body>,
     capacity: usize,
     fresh: bool,
+    rouser: Rouser,
     shared: Arc<Shared>,
 }
 
@@ -137,7 +146,7 @@ impl Outfeed {
     /// a system call, so the pipeline thread calls it after its work.
     pub fn wake(&mut self) {
         if std::mem::take(&mut self.fresh) {
-            self.shared.sink.wake();
+            self.rouser.wake(&self.shared.sink);
         }
     }
 
@@ -198,7 +207,7 @@ impl Outfeed {
     /// Nothing more will come. Also done by dropping the outfeed.
     pub fn close(&mut self) {
         self.shared.closed.store(true, Ordering::Release);
-        self.shared.sink.wake();
+        self.rouser.wake(&self.shared.sink);
     }
 }
 

@@ -12,17 +12,19 @@ mod model_ring;
 #[path = "sync/model_waker.rs"]
 mod model_waker;
 
+mod alarm;
 mod bell;
 
+pub(crate) use alarm::{Alarm, Rouser};
 pub use bell::Bell;
 
 #[cfg(loom)]
 pub(crate) use model::{AtomicBool, AtomicU8, AtomicU64, OnceLock, Thread, current, fence, park_timeout};
 #[cfg(loom)]
-pub(crate) use model_waker::AtomicWaker;
+use model_waker::AtomicWaker;
 
 #[cfg(not(loom))]
-pub(crate) use atomic_waker::AtomicWaker;
+use atomic_waker::AtomicWaker;
 #[cfg(not(loom))]
 pub(crate) use std::sync::OnceLock;
 #[cfg(not(loom))]

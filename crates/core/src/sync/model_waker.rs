@@ -53,13 +53,16 @@ impl AtomicWaker {
 
     /// Wakes the task.
     pub fn wake(&self) {
-        if has(Planted::NoWake) {
-            return;
+        self.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// Takes the waker, to wake the task with.
+    pub fn take(&self) -> Option<Waker> {
+        if has(Planted::NoWake) || self.state.fetch_or(WAKING, AcqRel) != WAITING {
+            return None;
         }
-        if self.state.fetch_or(WAKING, AcqRel) == WAITING {
-            let waker = self.replace(None);
-            self.state.fetch_and(!WAKING, Release);
-            waker.into_iter().for_each(Waker::wake);
-        }
+        let waker = self.replace(None);
+        self.state.fetch_and(!WAKING, Release);
+        waker
     }
 }
