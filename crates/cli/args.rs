@@ -224,6 +224,10 @@ pub struct Latency {
     /// The same by a shell command; `{file}` is a WAV file to play
     #[arg(long, value_name = "COMMAND")]
     pub play_command: Option<String>,
+    /// Have the simulators look for messages all the time, on a core of their own, instead of sleeping until one
+    /// comes: measures up to the arrival, and not how soon the system wakes who reads
+    #[arg(long)]
+    pub busy_poll: bool,
     /// Print each burst too
     #[arg(long)]
     pub each: bool,

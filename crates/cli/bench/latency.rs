@@ -25,6 +25,7 @@ pub fn latency(args: &Args, common: &Common) -> ExitCode {
         sink: args.sink.clone(),
         carrier: Some(Carrier { hz: 16_000, speech }),
         speaker: speaker(args),
+        busy_poll: args.busy_poll,
     };
     match latency.measure(&config, &registry) {
         Ok(measured) => {

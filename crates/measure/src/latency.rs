@@ -37,6 +37,9 @@ pub struct Latency {
     pub carrier: Option<Carrier>,
     /// What makes a microphone hear; for any source but `file` and `stdin`.
     pub speaker: Option<Box<dyn Speaker>>,
+    /// Services look for messages all the time, on a core of their own, instead of sleeping until one comes: what
+    /// is measured ends when a message arrives, not when the system has woken who reads it.
+    pub busy_poll: bool,
 }
 
 impl Default for Latency {
@@ -48,6 +51,7 @@ impl Default for Latency {
             sink: None,
             carrier: None,
             speaker: None,
+            busy_poll: false,
         }
     }
 }
@@ -94,7 +98,7 @@ impl Latency {
         let (graph, format) = pipeline.tree(fallback).map_err(Refused::Config)?;
         let chosen = self.chosen(&graph)?;
         let speech = self.speaks(&graph, &chosen)?;
-        let Latency { bursts, period, level_dbfs, carrier, speaker, .. } = self;
+        let Latency { bursts, period, level_dbfs, carrier, speaker, busy_poll, .. } = self;
         // Behind speech comes silence, for the turn to end in.
         let longest = chosen.iter().map(|&i| graph.sinks[i].turn.hangover).max().unwrap_or_default();
         let pause = if speech { longest + Duration::from_millis(600) } else { Duration::ZERO };
@@ -103,7 +107,7 @@ impl Latency {
         let folder = tempfile::tempdir().map_err(|error| Refused::Failed(format!("no temporary folder: {error}")))?;
         let mut source = config.section("source").first().map_or_else(Table::default, |table| (*table).clone());
         let input = Input::new(&mut source, format, speaker, &train, folder.path())?;
-        let mut ends = Ends::new(config, &graph, &chosen, folder.path())?;
+        let mut ends = Ends::new(config, &graph, &chosen, folder.path(), busy_poll)?;
         let tapes = Tapes::default();
         let mut sinks = std::mem::take(&mut ends.tables);
         if matches!(input, Input::Played(_)) {
@@ -137,7 +141,7 @@ impl Latency {
             };
             let mut latency = account.latency();
             if latency.until == "received" {
-                latency.bare_us = Some(bare_us(&latency.name, &run.report)?);
+                latency.bare_us = Some(bare_us(&latency.name, &run.report, busy_poll)?);
             }
             if latency.found == 0 { Err(nothing(&latency.name, sink.turn.mode, &run.report)) } else { Ok(latency) }
         };
@@ -191,11 +195,11 @@ impl Latency {
 }
 
 /// What the machine takes by itself for messages as long as that sink's.
-fn bare_us(name: &str, report: &Report) -> Result<Quantiles, Refused> {
+fn bare_us(name: &str, report: &Report, busy_poll: bool) -> Result<Quantiles, Refused> {
     let sink = report.sinks.iter().find(|sink| sink.name == name);
     let bytes = sink.map_or(0, |sink| sink.bytes / sink.messages.max(1)) as usize;
     let refused = |error| Refused::Failed(format!("what the machine takes by itself cannot be measured: {error}"));
-    bare::messages(bytes).map(Quantiles::of).map_err(refused)
+    bare::messages(bytes, busy_poll).map(Quantiles::of).map_err(refused)
 }
 
 /// Why no burst arrived, as far as the account of the run tells.
@@ -224,14 +228,14 @@ struct Ends {
 }
 
 impl Ends {
-    fn new(config: &Config, graph: &Graph, chosen: &[usize], folder: &Path) -> Result<Ends, Refused> {
+    fn new(config: &Config, graph: &Graph, chosen: &[usize], folder: &Path, busy_poll: bool) -> Result<Ends, Refused> {
         let mut ends = Ends { names: Vec::new(), far: Vec::new(), tables: Vec::new() };
         let sections = config.section("sink");
         for &index in chosen {
             let sink = &graph.sinks[index];
             let mut keys = sections.get(index).map_or_else(Table::default, |table| (*table).clone());
             keys.set("name", Located::new(sink.name.as_str().into()));
-            ends.far.push(far(&sink.kind, &sink.name, &mut keys, folder).map_err(Refused::Usage)?);
+            ends.far.push(far(&sink.kind, &sink.name, &mut keys, folder, busy_poll).map_err(Refused::Usage)?);
             ends.names.push(sink.name.clone());
             ends.tables.push(keys);
         }

@@ -21,7 +21,7 @@ struct Service {
     offset: Offset,
 }
 
-pub(super) fn far(name: &str, keys: &mut Table, folder: &Path) -> Result<Box<dyn Far>, String> {
+pub(super) fn far(name: &str, keys: &mut Table, folder: &Path, busy_poll: bool) -> Result<Box<dyn Far>, String> {
     let real = keys.text("dialect") == Some("spatialreal");
     let app = keys.text("app_id").unwrap_or("demo-app").to_owned();
     let config = Config {
@@ -31,6 +31,7 @@ pub(super) fn far(name: &str, keys: &mut Table, folder: &Path) -> Result<Box<dyn
         avatars: vec![keys.text("avatar_id").unwrap_or("demo-avatar").to_owned()],
         max_log_entries: 1_000_000,
         max_kept_bytes: usize::MAX,
+        busy_poll,
         ..Config::default()
     };
     let failed = |what: &str, error: std::io::Error| format!("sink \"{name}\": {what}: {error}");

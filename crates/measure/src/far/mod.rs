@@ -40,14 +40,21 @@ pub(crate) trait Far {
 }
 
 /// Makes the far end of a sink of this kind and has `keys`, the sink's own, lead to it.
+/// With `busy_poll` a service does not sleep until a message comes.
 ///
 /// # Errors
 /// What cannot be read back, and what to do about it.
-pub(crate) fn far(kind: &str, name: &str, keys: &mut Table, folder: &Path) -> Result<Box<dyn Far>, String> {
+pub(crate) fn far(
+    kind: &str,
+    name: &str,
+    keys: &mut Table,
+    folder: &Path,
+    busy_poll: bool,
+) -> Result<Box<dyn Far>, String> {
     match kind {
         "file" => file::far(name, keys, folder),
-        "ravatar" => ravatar::far(keys),
-        "avatarkit" => avatarkit::far(name, keys, folder),
+        "ravatar" => ravatar::far(keys, busy_poll),
+        "avatarkit" => avatarkit::far(name, keys, folder, busy_poll),
         _ => Err(format!(
             "sink \"{name}\" is of type \"{kind}\", and what such a sink writes cannot be read back: \
              measure another one with --sink NAME (file, ravatar and avatarkit can be read back)"

@@ -15,11 +15,12 @@ struct Service {
     offset: Offset,
 }
 
-pub(super) fn far(keys: &mut Table) -> Result<Box<dyn Far>, String> {
+pub(super) fn far(keys: &mut Table, busy_poll: bool) -> Result<Box<dyn Far>, String> {
     let config = Config {
         projects: vec!["*".to_owned()],
         max_log_entries: 1_000_000,
         max_pcm_samples: usize::MAX,
+        busy_poll,
         ..Config::default()
     };
     let simulator =

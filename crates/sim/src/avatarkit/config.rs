@@ -119,6 +119,10 @@ pub struct Config {
     /// Messages above this many bytes are not read: closed with 1009. Default 16 MiB.
     pub max_message_bytes: usize,
 
+    /// Look for messages all the time instead of sleeping until one comes, so that it counts as received when
+    /// it arrives and not when the system has woken a thread. Takes a whole core. Default false.
+    pub busy_poll: bool,
+
     /// Fault rules in force from the start and after a reset. Default none.
     pub faults: Rules,
 
@@ -155,6 +159,7 @@ impl Default for Config {
             animation_bytes: 800,
             in_flight: 0,
             max_message_bytes: 16 << 20,
+            busy_poll: false,
             faults: Rules::default(),
             max_log_entries: 20_000,
             max_kept_bytes: 256 << 20,

@@ -49,8 +49,9 @@ impl Simulator {
         }
         let tls = config.tls.as_ref().map(|Tls { certificate, key }| tls::server(certificate, key)).transpose()?;
         let listener = listen(config.listen)?;
+        let busy_poll = config.busy_poll;
         let shared = Arc::new(Shared::new(config, clock, listener.local_addr()?, tls));
-        let running = Running::start("avatarkit-sim", listener, &shared)?;
+        let running = Running::start("avatarkit-sim", listener, &shared, busy_poll)?;
         Ok(Self { shared, _running: running })
     }
 

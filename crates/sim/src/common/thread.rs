@@ -16,13 +16,18 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Serves on a thread of that name; it listens when this returns.
-    pub(crate) fn start<S: World>(name: &str, listener: TcpListener, shared: &Arc<Shared<S>>) -> io::Result<Self> {
+    /// Serves on a thread of that name; it listens when this returns. With `busy_poll` the thread never sleeps.
+    pub(crate) fn start<S: World>(
+        name: &str,
+        listener: TcpListener,
+        shared: &Arc<Shared<S>>,
+        busy_poll: bool,
+    ) -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let (report, started) = mpsc::sync_channel(1);
         let theirs = shared.clone();
         let thread = thread::Builder::new().name(name.into()).spawn(move || {
-            serve(listener, &theirs, stopped, &report);
+            serve(listener, &theirs, busy_poll, stopped, &report);
         })?;
         let running = Self { stop: Some(stop), thread: Some(thread) };
         // A lost report means the thread is gone, which the drop of `running` joins.
@@ -53,11 +58,17 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 fn serve<S: World>(
     listener: TcpListener,
     shared: &Arc<Shared<S>>,
+    busy_poll: bool,
     stopped: oneshot::Receiver<()>,
     report: &mpsc::SyncSender<io::Result<()>>,
 ) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = match runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all();
+    if busy_poll {
+        // After each task that ran, and one always does.
+        builder.event_interval(1);
+    }
+    let runtime = match builder.build() {
         Ok(runtime) => runtime,
         Err(error) => {
             let _ = report.send(Err(error));
@@ -73,6 +84,9 @@ fn serve<S: World>(
             }
         };
         let _ = report.send(Ok(()));
+        if busy_poll {
+            tokio::spawn(stay_awake());
+        }
         tokio::select! {
             never = server::run(listener, shared) => match never {},
             // Dropping the handle ends this without a message, which is as good.
@@ -80,4 +94,11 @@ fn serve<S: World>(
         }
     });
     // The runtime is dropped here and with it every connection.
+}
+
+/// Always has something to do, so that the runtime looks at its sockets instead of sleeping beside them.
+async fn stay_awake() {
+    loop {
+        tokio::task::yield_now().await;
+    }
 }

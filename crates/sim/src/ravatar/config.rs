@@ -130,6 +130,10 @@ pub struct Config {
     /// Default none.
     pub notices: Vec<Value>,
 
+    /// Look for messages all the time instead of sleeping until one comes, so that it counts as received when
+    /// it arrives and not when the system has woken a thread. Takes a whole core. Default false.
+    pub busy_poll: bool,
+
     /// Fault rules in force from the start and after a reset. Default none.
     pub faults: Rules,
 
@@ -186,6 +190,7 @@ impl Default for Config {
             file_url: None,
             inline_audio: InlineAudio::None,
             notices: Vec::new(),
+            busy_poll: false,
             faults: Rules::default(),
             max_log_entries: 20_000,
             max_pcm_samples: 30 * 60 * 16_000,

@@ -47,8 +47,9 @@ impl Simulator {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
         }
         let listener = listen(config.listen)?;
+        let busy_poll = config.busy_poll;
         let shared = Arc::new(Shared::new(config, clock, listener.local_addr()?, None));
-        let running = Running::start("ravatar-sim", listener, &shared)?;
+        let running = Running::start("ravatar-sim", listener, &shared, busy_poll)?;
         Ok(Self { shared, _running: running })
     }
 
