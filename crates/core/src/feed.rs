@@ -16,10 +16,12 @@ use std::time::Duration;
 
 mod hole;
 mod intake;
+mod need;
 mod spill;
 mod stats;
 
 use hole::Hole;
+use need::Need;
 
 pub use intake::{Intake, Taken};
 pub use stats::{FeedStats, Lateness, MAX_CHANNELS, energy_since};
@@ -37,6 +39,7 @@ struct Shared {
     ended: AtomicBool,
     /// The pipeline will take nothing more.
     gone: AtomicBool,
+    need: Need,
     /// Set on both sides of a ring that may be waited on.
     source_thread: Sleeper,
     pipeline_thread: Sleeper,
@@ -222,6 +225,16 @@ impl Feed {
     /// behind them. For a program that ends a segment where its speech ends. Real-time safe.
     pub fn is_taken(&self) -> bool {
         self.ring.is_empty()
+    }
+
+    /// Blocks from here on up to the next that matters, itself included: 1 unless the pipeline thread has told that
+    /// it rests. Who sleeps until a block is due may sleep until that one is, and push them all. Real-time safe.
+    ///
+    /// A device is not asked: it hands out what it has when it has it.
+    pub fn needed_in(&self) -> u32 {
+        let block = self.rate().block() as u64;
+        let end = (self.shared.need.first(self.at / block) + 1) * block;
+        (end - self.at).div_ceil(block) as u32
     }
 
     /// What the feed counts.

@@ -164,3 +164,49 @@ fn positions_go_on_beyond_31_and_32_bits() {
         assert_eq!(intake.total(), begin + 4 * 480);
     }
 }
+
+/// Pushes so many blocks, and has the pipeline take them one by one and tell what `idle` says of each.
+fn go_on(feed: &mut Feed, intake: &mut Intake, blocks: u32, idle: impl Fn(i64) -> u32) {
+    push_ms(feed, 10 * blocks as usize, 1000 * MS);
+    for (at, ..) in take_all(intake) {
+        intake.rest(at + 480, idle(at / 480));
+    }
+}
+
+#[test]
+fn a_source_that_sleeps_is_told_which_block_matters_next() {
+    let (mut feed, mut intake) = ring(100);
+    assert_eq!(feed.needed_in(), 1, "nothing was told yet");
+    // Windows of two blocks: each second one matters.
+    let second = |block: i64| (block % 2) as u32;
+    go_on(&mut feed, &mut intake, 1, second);
+    assert_eq!(feed.needed_in(), 1);
+    go_on(&mut feed, &mut intake, 1, second);
+    assert_eq!(feed.needed_in(), 2);
+    // In the middle of a block as well as at its end; also before the pipeline has seen what was pushed.
+    push_ms(&mut feed, 3, 1000 * MS);
+    assert_eq!(feed.needed_in(), 2);
+    push_ms(&mut feed, 8, 1000 * MS);
+    assert_eq!(feed.needed_in(), 1);
+    push_ms(&mut feed, 9, 1000 * MS);
+    assert_eq!(feed.needed_in(), 2, "nothing new was told: as before");
+    go_on(&mut feed, &mut intake, 2, second);
+    assert_eq!(feed.needed_in(), 2);
+    // Somebody speaks.
+    go_on(&mut feed, &mut intake, 2, |_| 0);
+    assert_eq!(feed.needed_in(), 1);
+    push_ms(&mut feed, 50, 1000 * MS);
+    assert_eq!(feed.needed_in(), 1);
+}
+
+#[test]
+fn a_stream_that_begins_elsewhere_and_a_pipeline_that_errs_keep_no_source_asleep() {
+    let (mut feed, mut intake) = ring(100);
+    feed.begin_at(480 * (1 << 40));
+    go_on(&mut feed, &mut intake, 2, |_| 1_000_000);
+    assert!((1..=4).contains(&feed.needed_in()), "{}", feed.needed_in());
+    intake.rest(i64::MAX, 3);
+    assert!((1..=4).contains(&feed.needed_in()), "{}", feed.needed_in());
+    intake.rest(-5, 1);
+    assert!((1..=4).contains(&feed.needed_in()), "{}", feed.needed_in());
+}

@@ -188,7 +188,11 @@ impl Runner {
             Ok(()) if self.held => Next::At(taken + LOOK_NS),
             Ok(()) => {
                 if !self.intake.waits() {
-                    self.beat.took(self.intake.pushed(), self.schedule.idle_blocks());
+                    let idle = self.schedule.idle_blocks();
+                    self.beat.took(self.intake.pushed(), idle);
+                    if !self.woken {
+                        self.intake.rest(self.block.end(), idle);
+                    }
                 }
                 Next::More
             }

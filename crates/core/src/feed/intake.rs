@@ -67,6 +67,12 @@ impl Intake {
         self.shared.stats.pushed.load(Ordering::Relaxed)
     }
 
+    /// Behind position `end` nobody needs to look before `idle` more blocks have come and one more: for a source that
+    /// [asks](super::Feed::needed_in). Real-time safe.
+    pub fn rest(&self, end: i64, idle: u32) {
+        self.shared.need.tell(end.max(0) as u64 / self.rate.block() as u64, idle);
+    }
+
     /// What the feed counts.
     pub fn stats(&self) -> Arc<FeedStats> {
         self.shared.stats.clone()

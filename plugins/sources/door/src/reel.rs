@@ -20,8 +20,9 @@ use crate::wav::Header;
 /// How fast a reel is played.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Pace {
-    /// Pieces of 10 ms, each when it would have been captured. Due times count from the start, so
-    /// they do not drift, and stand in the blocks as their capture times.
+    /// Pieces of 10 ms, each when it would have been captured; where the pipeline has no need of some
+    /// ([`Feed::needed_in`]), they come with the next one it needs. Due times count from the start, so they do not
+    /// drift, and stand in the blocks as their capture times.
     Realtime,
     /// As fast as the pipeline takes them.
     Fast,
@@ -200,7 +201,7 @@ fn run(reel: &mut dyn Reel, feed: &mut Feed, pace: Pace, control: &Control) -> R
     loop {
         let wanted = match pace {
             Pace::Fast => usize::MAX,
-            Pace::Realtime => (next_tick(done, hz) - done) as usize,
+            Pace::Realtime => (tick(done, hz, feed.needed_in()) - done) as usize,
         };
         let asked = clock::now();
         let frames = reel.read(wanted)? as u64;
@@ -230,9 +231,9 @@ fn run(reel: &mut dyn Reel, feed: &mut Feed, pace: Pace, control: &Control) -> R
     }
 }
 
-/// The first frame past `done` with which another 10 ms are full.
-fn next_tick(done: u64, hz: u64) -> u64 {
-    ((done * 100 / hz + 1) * hz).div_ceil(100)
+/// The first frame past `done` with which so many more times 10 ms are full.
+fn tick(done: u64, hz: u64, more: u32) -> u64 {
+    ((done * 100 / hz + u64::from(more)) * hz).div_ceil(100)
 }
 
 fn ns(frames: u64, hz: u64) -> u64 {
