@@ -12,10 +12,6 @@ use crate::converter::copy_clean;
 use crate::fused::{self, mul_add};
 use crate::polyphase::LANES;
 
-/// Groups that are summed side by side: as many sums as hide the time that one addition takes, and as
-/// the registers of AVX2 hold.
-const SIDE_BY_SIDE: usize = 5;
-
 /// What an input frame adds to each of sixteen neighbours. In one line of the cache.
 #[derive(Clone)]
 #[repr(align(64))]
@@ -97,40 +93,68 @@ fn sum(plan: &Plan, history: &[f32], output: &mut [f32]) {
 
 #[inline(always)]
 fn sum_by<const FUSED: bool>(plan: &Plan, history: &[f32], output: &mut [f32]) {
+    // As many sums side by side as hide the time that one addition takes, and as the registers of AVX2 hold.
+    if plan.turns.is_multiple_of(3) {
+        sum_turns::<FUSED, 2, 6, 3>(plan, history, output);
+    } else {
+        sum_turns::<FUSED, 5, 5, 1>(plan, history, output);
+    }
+}
+
+/// Sums `GROUPS` groups of `TURNS` turns at a time, which are `SUMS` sums: a row is loaded once for all of its turns.
+#[inline(always)]
+fn sum_turns<const FUSED: bool, const GROUPS: usize, const SUMS: usize, const TURNS: usize>(
+    plan: &Plan,
+    history: &[f32],
+    output: &mut [f32],
+) {
     let (outputs, frames) = plan.turn;
-    let (fives, rest) = plan.groups.as_chunks::<SIDE_BY_SIDE>();
+    let (many, rest) = plan.groups.as_chunks::<GROUPS>();
     // Each group for all turns, while its rows are in the cache.
-    for (i, groups) in fives.iter().enumerate() {
-        for turn in 0..plan.turns {
-            let output = &mut output[turn * outputs..][..outputs][i * SIDE_BY_SIDE * LANES..];
-            sum_groups::<FUSED, SIDE_BY_SIDE>(groups, &history[turn * frames..], output);
+    for (i, groups) in many.iter().enumerate() {
+        for turn in (0..plan.turns).step_by(TURNS) {
+            let (history, output) = (&history[turn * frames..], &mut output[turn * outputs..]);
+            sum_groups::<FUSED, GROUPS, SUMS>(groups, plan.turn, history, output, i * GROUPS * LANES);
         }
     }
-    let done = fives.len() * SIDE_BY_SIDE;
     for (i, group) in rest.iter().enumerate() {
-        for turn in 0..plan.turns {
-            let output = &mut output[turn * outputs..][..outputs][(done + i) * LANES..];
-            sum_groups::<FUSED, 1>(std::array::from_ref(group), &history[turn * frames..], output);
+        for turn in (0..plan.turns).step_by(TURNS) {
+            let (history, output) = (&history[turn * frames..], &mut output[turn * outputs..]);
+            let at = (many.len() * GROUPS + i) * LANES;
+            sum_groups::<FUSED, 1, TURNS>(std::array::from_ref(group), plan.turn, history, output, at);
         }
     }
 }
 
+/// Makes `SUMS` sums: those of the groups for a turn that begins with `history` and `output`, for the next turn, and
+/// so on. `at` is the groups' place in each turn.
 #[inline(always)]
-fn sum_groups<const FUSED: bool, const N: usize>(groups: &[Group; N], history: &[f32], output: &mut [f32]) {
+fn sum_groups<const FUSED: bool, const GROUPS: usize, const SUMS: usize>(
+    groups: &[Group; GROUPS],
+    (outputs, frames): (usize, usize),
+    history: &[f32],
+    output: &mut [f32],
+    at: usize,
+) {
     // Of one length, so that the loop below checks none.
     let height = groups[0].rows.len();
-    let rows: [&[Row]; N] = std::array::from_fn(|i| &groups[i].rows[..height]);
-    let inputs: [&[f32]; N] = std::array::from_fn(|i| &history[groups[i].start..][..height]);
-    let mut sums = [[0.0; LANES]; N];
+    let rows: [&[Row]; GROUPS] = std::array::from_fn(|i| &groups[i].rows[..height]);
+    let inputs: [&[f32]; SUMS] =
+        std::array::from_fn(|i| &history[i / GROUPS * frames + groups[i % GROUPS].start..][..height]);
+    let mut sums = [[0.0; LANES]; SUMS];
     for frame in 0..height {
         for (i, sums) in sums.iter_mut().enumerate() {
             let sample = inputs[i][frame];
-            for (sum, &coefficient) in sums.iter_mut().zip(&rows[i][frame].0) {
+            for (sum, &coefficient) in sums.iter_mut().zip(&rows[i % GROUPS][frame].0) {
                 *sum = mul_add::<FUSED>(coefficient, sample, *sum);
             }
         }
     }
-    output.iter_mut().zip(sums.as_flattened()).for_each(|(output, &sum)| *output = sum);
+    // The last group of a turn may have fewer neighbours than lanes.
+    let (turns, _) = sums.as_chunks::<GROUPS>();
+    for (output, sums) in output.chunks_exact_mut(outputs).zip(turns) {
+        output[at..].iter_mut().zip(sums.as_flattened()).for_each(|(output, &sum)| *output = sum);
+    }
 }
 
 #[cfg(test)]
