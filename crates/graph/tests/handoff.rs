@@ -12,7 +12,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
@@ -38,14 +38,23 @@ fn main() {
     println!("ok: {n} blocks and packets");
 }
 
-/// Two threads that write to one place without a word to each other.
+/// Two threads that write to one place without a word to each other. The second waits until the first has
+/// written, by a flag that puts nothing in order: where it has ended before the first goes on, what the library does
+/// at the end of a thread may do so.
 #[allow(unsafe_code)]
 fn race() {
     static mut PLACE: u64 = 0;
+    static WRITTEN: AtomicBool = AtomicBool::new(false);
     // SAFETY: none. It is what the sanitizer is asked to see, and is called for nothing else.
     let write = || unsafe { (&raw mut PLACE).write_volatile(1) };
-    let other = std::thread::spawn(write);
+    let other = std::thread::spawn(move || {
+        while !WRITTEN.load(Ordering::Relaxed) {
+            std::hint::spin_loop();
+        }
+        write();
+    });
     write();
+    WRITTEN.store(true, Ordering::Relaxed);
     other.join().expect("the other thread");
 }
 
