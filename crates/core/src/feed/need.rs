@@ -1,5 +1,6 @@
 //! Which blocks matter, as far as the pipeline thread can tell: while nobody speaks perhaps each second one only.
 //! A source that sleeps between two pushes can sleep past the others, which then come with the next that matters.
+//! Written by the pipeline thread, read by the source's: real-time safe on both.
 //!
 //! What was told may be out of date when it is read: a block that matters after all then comes late, by as many
 //! blocks as were slept past. The pipeline thread tells of none while a segment is open or may soon begin.

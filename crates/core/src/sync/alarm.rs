@@ -1,4 +1,5 @@
-//! Wakes a task from the pipeline thread, which frees nothing by it.
+//! Wakes a task from the pipeline thread, which frees nothing by it. The task, and the control thread, have the
+//! [`Alarm`]; the pipeline thread has the [`Rouser`], and may touch nothing else here.
 //!
 //! Waking uses a waker up, and whoever drops the last waker of a task that has ended frees the task. So the
 //! pipeline thread wakes by reference, and sends the waker back to where the task registers the next one.

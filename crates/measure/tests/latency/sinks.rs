@@ -54,20 +54,6 @@ fn live_pcm_to_the_ravatar_simulator() {
     assert!(found.bare_us.is_some_and(|bare| bare.n == 100 && bare.p50 > 0.0), "{:?}", found.bare_us);
 }
 
-/// The same messages, and the same account of them, where the receiver never sleeps.
-#[test]
-fn a_receiver_that_polls() {
-    for keys in [
-        "type = \"ravatar\"\nproject_id = \"p-1\"\n",
-        "type = \"avatarkit\"\napp_id = \"a\"\navatar_id = \"b\"\napi_key_env = \"NOT_SET_ANYWHERE\"\n",
-    ] {
-        let text = format!("{SOURCE}[[sink]]\n{keys}turn = {{ mode = \"always\" }}\n");
-        let found = measure(Latency { busy_poll: true, ..few() }, 48_000, &text);
-        assert!(found.until == "received" && found.added_us.n > 5, "{found:?}");
-        assert!(found.bare_us.is_some_and(|bare| bare.n == 100 && bare.p50 > 0.0), "{:?}", found.bare_us);
-    }
-}
-
 /// A turn is a blob, and whatever it is wrapped in is unwrapped.
 #[test]
 fn blobs_of_every_kind_to_the_ravatar_simulator() {
